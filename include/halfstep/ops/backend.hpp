@@ -1,0 +1,106 @@
+#pragma once
+
+#include <halfstep/ops/elements.hpp>
+#include <halfstep/tensor/tensor.hpp>
+
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace halfstep::inline HALFSTEP_ABI {
+
+/// What a product does on its way out: C = activation(alpha op(A) op(B) + bias + beta C).
+enum class Activation : std::uint8_t { none, relu };
+
+/// The extents of C[i] = op(A[i]) op(B[i]) for i in [0, batch), row-major:
+/// op(A) is [m, k], op(B) is [k, n], C is [m, n]; a transposed operand is stored [k, m] or [n, k].
+struct GemmProblem {
+  Index batch = 1;
+  Index m = 0;
+  Index n = 0;
+  Index k = 0;
+  bool transpose_a = false;
+  bool transpose_b = false;
+  float alpha = 1.0f;
+  /// 0 overwrites C (whatever it held, NaN too); 1 adds to it.
+  float beta = 0.0f;
+  Activation activation = Activation::none;
+
+  friend bool operator==(const GemmProblem&, const GemmProblem&) = default;
+};
+
+/// The extents of a reduction over the middle axis of a row-major [outer, reduced, inner].
+struct ReduceProblem {
+  Index outer = 1;
+  Index reduced = 1;
+  Index inner = 1;
+  /// The result is multiplied by this before it is stored: 1 / reduced makes a mean.
+  double scale = 1.0;
+  /// Adds to what the output holds instead of overwriting it.
+  bool accumulate = false;
+};
+
+enum class Reduction : std::uint8_t { sum, max, min };
+
+/// Copies element (i0, i1, ...) from `from[from_offset + sum i * from_strides]` to
+/// `to[to_offset + sum i * to_strides]`: transposes, slices, broadcasts (stride 0), concatenation.
+struct StridedCopy {
+  Shape extents;
+  std::array<Index, Shape::max_rank> from_strides{};
+  std::array<Index, Shape::max_rank> to_strides{};
+  Index from_offset = 0;
+  Index to_offset = 0;
+  bool accumulate = false;
+};
+
+/// What runs operations on the tensors of a device. A backend is a class without state; it offers
+/// these static functions, whose callers have checked shapes (T, In, Out: storage types):
+///
+///   template <class In, class Compute, class Out> static constexpr bool has_gemm;
+///   template <class T> static constexpr bool has_storage;
+///   gemm<Compute>(const GemmProblem&, const In* a, const In* b, Out* c, const Bias* bias)
+///       bias: [n], added to every row, or a null pointer of In's type
+///   for_each_element(Index n, const F& f, In<A>|Out<A>|InOut<A>... arrays)
+///       f(N&...) or f(Index first, N&...) where it wants to know which element; see elements.hpp
+///   reduce<R>(const ReduceProblem&, const F& map, Out* out, const In*... ins)
+///       out[o, i] = scale * R over r of map(ins[o, r, i]...), in the compute type
+///   softmax(Index rows, Index n, bool logarithm, const In* x, Out* y)
+///   softmax_backward(rows, n, logarithm, const T* y, const T* upstream, T* gradient, accumulate)
+///   cross_entropy(rows, n, const CrossEntropy&, const In* logits, const int32_t* target,
+///                 Compute* loss, Compute* log_sum)      loss and log-sum-exp per row
+///   cross_entropy_backward(rows, n, settings, logits, target, log_sum, const Compute* factor,
+///                          Out* gradient, accumulate)
+///       gradient = (softmax - smoothed one-hot) * factor[0], 0 on ignored rows
+///   strided_copy(const StridedCopy&, const From* from, To* to)
+///   gather_rows(Index n, width, rows, const T* table, const int32_t* index, T* out)
+///   scatter_add_rows(n, width, rows, const T* values, const int32_t* index, T* table)
+///       in the order of `index`, sums in the compute type
+///   check_finite(Index n, const T* x, FiniteCheck* into)
+///       one read: adds to the sum of squares, raises the flag; see finite_check.hpp
+///   once(const F& f)               runs f() on the device, in order with everything else
+///   upload(std::span<const T> from, T* to), download(const T* from, std::span<T> to)
+///       download waits; upload may not (the source is copied first)
+///   copy(Index n, const T* from, T* to)
+///   synchronize()                  waits for all that was asked for
+///
+/// Sums are taken in a tree that depends on the sizes alone, so that a result has the same bits for
+/// every number of threads.
+template <class B>
+concept Backend = Device<typename B::DeviceType> && requires(Index n, float* x) {
+  { B::name } -> std::convertible_to<std::string_view>;
+  { B::template has_gemm<float, float, float> } -> std::convertible_to<bool>;
+  { B::template has_storage<float> } -> std::convertible_to<bool>;
+  B::synchronize();
+  B::copy(n, static_cast<const float*>(x), x);
+  B::download(static_cast<const float*>(x), std::span<float>());
+};
+
+/// A tensor of a backend's device.
+template <class T, class B>
+using TensorOf = Tensor<T, typename B::DeviceType>;
+template <class T, class B>
+using ViewOf = View<T, typename B::DeviceType>;
+
+}  // namespace halfstep
