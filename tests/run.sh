@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds and runs the tests: bash tests/run.sh [--quick]
+#
+#   --quick   the numeric, tensor, autograd, scaler and core tests only
+#
+# Installs what is missing, builds under build/, and ends with ctest's own summary.
+# HALFSTEP_JOBS sets how many compilers run at once (default: the number of processors).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+quick=
+case "${1:-}" in
+  '') ;;
+  --quick) quick=1 ;;
+  *)
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
+
+bash cmake/install-dependencies.sh tests
+jobs=${HALFSTEP_JOBS:-$(nproc)}
+generator=()
+if [ ! -f build/CMakeCache.txt ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
+cmake -S . -B build "${generator[@]}" -DHALFSTEP_BUILD_TESTS=ON -DHALFSTEP_BUILD_EXAMPLES=ON
+
+if [ -n "$quick" ]; then
+  folders=(core numeric tensor autograd scale)
+  targets=()
+  for folder in "${folders[@]}"; do
+    if compgen -G "tests/$folder/*_test.cpp" >/dev/null; then targets+=("tests_$folder"); fi
+  done
+  cmake --build build --parallel "$jobs" --target "${targets[@]}"
+  labels=$(IFS='|' && echo "^(${folders[*]})\$")
+  exec ctest --test-dir build --output-on-failure --parallel "$jobs" -L "$labels" -LE exhaustive
+fi
+cmake --build build --parallel "$jobs"
+exec ctest --test-dir build --output-on-failure --parallel "$jobs" -LE exhaustive
