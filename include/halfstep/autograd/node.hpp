@@ -1,0 +1,132 @@
+#pragma once
+
+#include <halfstep/tensor/device.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
+
+namespace halfstep::inline HALFSTEP_ABI::autograd {
+
+/// A value in the history of a computation: an operation's result, or a leaf that wants a gradient.
+///
+/// Nodes are counted by their handles and live in the host pool, so that recording a step in steady
+/// state takes nothing from the heap. One indirect call per operation, none per element.
+class Node {
+ public:
+  explicit Node(const char* name) : name_(name), sequence_(next_sequence()) {}
+  virtual ~Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Reads this node's gradient and adds to those of its inputs; then lets go of what it saved.
+  virtual void backward() = 0;
+  /// Calls `visit(Node*)` for each input that wants a gradient.
+  virtual void for_each_input(void (*visit)(Node*, void*), void* context) const = 0;
+  /// Leaves keep their gradient and are never used up.
+  virtual bool is_leaf() const { return false; }
+
+  const char* name() const { return name_; }
+  /// Inputs have smaller numbers than what is computed from them.
+  std::uint64_t sequence() const { return sequence_; }
+  /// Whether backward has run through this node; its value belongs to a step that is over.
+  bool used_up() const { return used_up_; }
+
+  static void* operator new(std::size_t bytes) {
+    return device::Cpu::pool().allocate(bytes)->memory();
+  }
+  static void operator delete(void* memory) {
+    using Block = device::Cpu::Pool::Block;
+    device::Cpu::pool().release(static_cast<Block*>(memory) - 1);
+  }
+
+ protected:
+  bool used_up_ = false;
+
+ private:
+  friend class Backward;
+  template <class>
+  friend class Handle;
+
+  static std::uint64_t next_sequence() {
+    static std::atomic<std::uint64_t> counter{0};
+    return counter.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  std::atomic<std::uint32_t> owners_{0};
+  bool queued_ = false;
+  const char* name_;
+  std::uint64_t sequence_;
+};
+
+/// A counted handle of a node.
+template <class N>
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(N* node) : node_(node) { keep(); }
+  Handle(const Handle& other) : node_(other.node_) { keep(); }
+  Handle(Handle&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
+  Handle& operator=(Handle other) noexcept {
+    std::swap(node_, other.node_);
+    return *this;
+  }
+  ~Handle() {
+    if (node_ != nullptr && node_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete node_;
+  }
+
+  N* get() const { return node_; }
+  N* operator->() const { return node_; }
+  N& operator*() const { return *node_; }
+  explicit operator bool() const { return node_ != nullptr; }
+
+ private:
+  void keep() {
+    if (node_ != nullptr) node_->owners_.fetch_add(1, std::memory_order_relaxed);
+  }
+  N* node_ = nullptr;
+};
+
+/// Runs backward from one node through all that it was computed from, latest first.
+class Backward {
+ public:
+  static void run(Handle<Node> last) {
+    // The capacity stays with the thread, so that a steady-state step does not allocate.
+    static thread_local std::vector<Handle<Node>> heap;
+    heap.clear();
+    push(heap, std::move(last));
+    const auto visit = [](Node* node, void* context) {
+      if (!node->queued_) push(*static_cast<std::vector<Handle<Node>>*>(context), Handle(node));
+    };
+    try {
+      while (!heap.empty()) {
+        std::pop_heap(heap.begin(), heap.end(), earlier);
+        const Handle<Node> node = std::move(heap.back());
+        heap.pop_back();
+        node->queued_ = false;
+        node->for_each_input(visit, &heap);
+        node->backward();
+        if (!node->is_leaf()) node->used_up_ = true;
+      }
+    } catch (...) {
+      for (const Handle<Node>& node : heap) node->queued_ = false;
+      heap.clear();
+      throw;
+    }
+  }
+
+ private:
+  static bool earlier(const Handle<Node>& a, const Handle<Node>& b) {
+    return a->sequence() < b->sequence();
+  }
+  static void push(std::vector<Handle<Node>>& heap, Handle<Node> node) {
+    node->queued_ = true;
+    heap.push_back(std::move(node));
+    std::push_heap(heap.begin(), heap.end(), earlier);
+  }
+};
+
+}  // namespace halfstep

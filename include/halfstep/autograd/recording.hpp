@@ -1,0 +1,27 @@
+#pragma once
+
+#include <halfstep/core/macros.hpp>
+
+namespace halfstep::inline HALFSTEP_ABI {
+
+namespace autograd {
+/// Whether this thread's operations are recorded for backward.
+inline bool& recording() {
+  static thread_local bool on = true;
+  return on;
+}
+}  // namespace autograd
+
+/// While one lives, this thread's operations record nothing.
+class no_gradient {
+ public:
+  no_gradient() : before_(autograd::recording()) { autograd::recording() = false; }
+  ~no_gradient() { autograd::recording() = before_; }
+  no_gradient(const no_gradient&) = delete;
+  no_gradient& operator=(const no_gradient&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace halfstep
