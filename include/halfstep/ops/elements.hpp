@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/numeric/numeric_traits.hpp>
 #include <halfstep/tensor/view.hpp>
 
 #include <concepts>
@@ -49,6 +50,66 @@ concept Prepared = requires(const F& f) {
 template <class F>
 concept Skippable = requires(const F& f) {
   { f.skip() } -> std::convertible_to<bool>;
+};
+
+/// The functor that runs over the elements: what `prepared()` gives, or the functor itself.
+template <class F>
+HALFSTEP_HOST_DEVICE auto prepare(const F& f) {
+  if constexpr (Prepared<F>) {
+    return f.prepared();
+  } else {
+    return f;
+  }
+}
+
+/// Whether a prepared functor's pass must touch nothing.
+template <class F>
+HALFSTEP_HOST_DEVICE bool skips([[maybe_unused]] const F& prepared) {
+  if constexpr (Skippable<F>) {
+    return prepared.skip();
+  } else {
+    return false;
+  }
+}
+
+/// Calls `f(first, numbers...)` where f asks which element it has, else `f(numbers...)`.
+template <class F, class... N>
+HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void apply_to_elements(const F& f,
+                                                            [[maybe_unused]] Index first,
+                                                            N&... numbers) {
+  if constexpr (std::is_invocable_v<const F&, Index, N&...>) {
+    f(first, numbers...);
+  } else {
+    f(numbers...);
+  }
+}
+
+/// The scalar in which elements stored as T... are computed together.
+template <class... T>
+using CommonCompute =
+    std::conditional_t<(std::is_same_v<typename numeric_traits<T>::compute, double> || ...), double,
+                       float>;
+
+/// The storage type of an `In`, `Out` or `InOut`, and whether the pass writes it.
+template <class Argument>
+struct ElementArgument;
+template <class T>
+struct ElementArgument<In<T>> {
+  using Storage = T;
+  static constexpr bool reads = true;
+  static constexpr bool writes = false;
+};
+template <class T>
+struct ElementArgument<Out<T>> {
+  using Storage = T;
+  static constexpr bool reads = false;
+  static constexpr bool writes = true;
+};
+template <class T>
+struct ElementArgument<InOut<T>> {
+  using Storage = T;
+  static constexpr bool reads = true;
+  static constexpr bool writes = true;
 };
 
 }  // namespace halfstep
