@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what halfstep's examples and tests need, on Debian and Ubuntu.
 #
-#   bash cmake/install-dependencies.sh [quickstart|tests|all]
+#   bash cmake/install-dependencies.sh [quickstart|quick|tests|all]
 #
 #   quickstart  what examples/quickstart.sh needs
+#   quick       that, and what tests/run.sh --quick needs
 #   tests       that, and what tests/run.sh needs
 #   all         that, and what .ci/run and the benchmarks need (the default)
 #
@@ -14,16 +15,23 @@ packages=(g++ cmake ninja-build libdnnl-dev libeigen3-dev zlib1g-dev nlohmann-js
           libcli11-dev)
 case "${1:-all}" in
   quickstart) ;;
+  quick) packages+=(libgtest-dev) ;;
   tests) packages+=(libgtest-dev clang) ;;
   all) packages+=(libgtest-dev clang libbenchmark-dev clang-format clang-tidy) ;;
   *)
-    sed -n 's/^# \{0,1\}//; 2,9p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
 
 missing=()
 for package in "${packages[@]}"; do
+  # A program may come from elsewhere than its package.
+  case $package in
+    g++ | cmake | clang-format | clang-tidy) command -v "$package" >/dev/null && continue ;;
+    ninja-build) command -v ninja >/dev/null && continue ;;
+    clang) command -v clang++ >/dev/null && continue ;;
+  esac
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$status" = installed ] || missing+=("$package")
 done

@@ -15,9 +15,9 @@ if(HALFSTEP_SANITIZE)
   target_link_options(halfstep_programs INTERFACE -fsanitize=${HALFSTEP_SANITIZE})
 endif()
 
-# halfstep_programs_of(<library>...): one program in build/bin/ for each .cpp file directly
-# in the calling folder, named after it.
-function(halfstep_programs_of)
+# halfstep_programs_of(<target> <library>...): one program in build/bin/ for each .cpp file directly in
+# the calling folder, named after it; <target> builds them all.
+function(halfstep_programs_of all)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM name)
@@ -26,5 +26,6 @@ function(halfstep_programs_of)
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/examples)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin
                                              CXX_EXTENSIONS OFF)
+    add_dependencies(${all} ${name})
   endforeach()
 endfunction()

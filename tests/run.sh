@@ -18,7 +18,9 @@ case "${1:-}" in
     ;;
 esac
 
-bash cmake/install-dependencies.sh tests
+bash cmake/install-dependencies.sh "$([ -n "$quick" ] && echo quick || echo tests)"
+# Two tests at a time share the cores: threads that wait must not spin.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 jobs=${HALFSTEP_JOBS:-$(nproc)}
 generator=()
 if [ ! -f build/CMakeCache.txt ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
@@ -34,5 +36,5 @@ if [ -n "$quick" ]; then
   labels=$(IFS='|' && echo "^(${folders[*]})\$")
   exec ctest --test-dir build --output-on-failure --parallel "$jobs" -L "$labels" -LE exhaustive
 fi
-cmake --build build --parallel "$jobs"
+cmake --build build --parallel "$jobs" --target all_tests all_examples
 exec ctest --test-dir build --output-on-failure --parallel "$jobs" -LE exhaustive

@@ -1,0 +1,3 @@
+#include "computed.hpp"
+
+std::vector<float> computed_plain() { return computed(); }
