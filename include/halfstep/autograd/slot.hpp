@@ -5,6 +5,14 @@
 
 namespace halfstep::inline HALFSTEP_ABI::autograd {
 
+/// Adds one array to another.
+struct Add {
+  template <class N>
+  HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
+    sum = sum + x;
+  }
+};
+
 /// A node whose value is a tensor of `T`: where its gradient is gathered.
 template <class T, class B>
 class Slot : public Node {
@@ -43,13 +51,6 @@ class Slot : public Node {
   const TensorOf<T, B>& gradient() const { return gradient_; }
 
  protected:
-  struct Add {
-    template <class N>
-    HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
-      sum = sum + x;
-    }
-  };
-
   /// A gradient that was given may be shared with the giver's other inputs.
   void own() {
     TensorOf<T, B> copy(shape_);

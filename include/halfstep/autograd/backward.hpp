@@ -1,0 +1,172 @@
+#pragma once
+
+#include <halfstep/autograd/gradients.hpp>
+
+#include <tuple>
+
+namespace halfstep::inline HALFSTEP_ABI {
+
+/// A loss together with the scale that its gradients will carry; `LossScaler::scale` makes it.
+template <class S, class Setup>
+struct ScaledLoss {
+  Variable<S, typename Setup::Backend> loss;
+  Parameters<Setup> parameters;
+  /// Where the scale lies, on the device.
+  TensorOf<double, typename Setup::Backend> scale;
+};
+
+namespace autograd {
+
+/// The gradient of a loss with respect to itself, times the loss scale.
+template <class S>
+struct Seed {
+  const S* loss;
+  const double* scale;  ///< a null pointer means 1
+  S* gradient;
+  HALFSTEP_HOST_DEVICE void operator()() const {
+    *gradient = static_cast<S>(scale == nullptr ? 1.0 : *scale);
+  }
+};
+
+/// What is known of the gradients when a backward pass has ended. A later pass keeps a loss that
+/// was not finite, so that the step is skipped.
+template <class S>
+struct StateAfter {
+  const S* loss;
+  const double* scale;
+  GradientState* state;
+  bool first;
+  HALFSTEP_HOST_DEVICE void operator()() const {
+    if (first) *state = GradientState{};
+    state->loss += static_cast<double>(*loss);
+    state->scale = scale == nullptr ? 1.0 : *scale;
+    state->clip_factor = 1.0;
+  }
+};
+
+template <class S, class B>
+void run_backward(const Variable<S, B>& loss, const double* scale) {
+  static_assert(!numeric_traits<S>::is_16_bit,
+                "halfstep: a loss is kept in FP32, for a 16-bit one cannot hold the loss scale; "
+                "use a loss function, or cast<float>() before the last reduction");
+  if (loss.size() != 1)
+    fail<ShapeError>("backward: the loss has shape ", loss.shape(), "; reduce it to one number ",
+                     "with mean() or sum()");
+  if (!loss.slot())
+    fail<UsageError>(
+        "backward: the loss depends on nothing that wants a gradient; was it computed ",
+        "under no_gradient, or detached?");
+  recorded("backward", loss);
+  TensorOf<S, B> seed(loss.shape());
+  B::once(Seed<S>{loss.value().data(), scale, seed.data()});
+  loss.slot()->give(seed);
+  Backward::run(Handle<Node>(loss.slot().get()));
+}
+
+template <class B>
+void start(ParameterStore<B>& store) {
+  store.lay_out();
+  if (store.gradients_held())
+    fail<UsageError>("backward: this model's gradients are still held by a token; step the ",
+                     "optimizer with it, pass it to backward to add to it, or let it go");
+  store.for_each_segment([](auto& segment) {
+    if (segment.frozen()) return;
+    segment.allocate_gradients();
+    for (auto& slot : segment.slots()) slot->forget();
+  });
+}
+template <class B>
+void settle(ParameterStore<B>& store) {
+  store.for_each_segment([](auto& segment) {
+    if (segment.frozen()) return;
+    for (auto& slot : segment.slots()) slot->settle();
+  });
+}
+
+/// Runs backward and says what the gradients are; no token is made yet.
+template <class S, class Setup>
+TensorOf<GradientState, typename Setup::Backend> gather(
+    const Variable<S, typename Setup::Backend>& loss, const double* scale,
+    const Parameters<Setup>& parameters) {
+  using B = typename Setup::Backend;
+  start(*parameters.store());
+  run_backward(loss, scale);
+  settle(*parameters.store());
+  TensorOf<GradientState, B> state(Shape{1});
+  B::once(StateAfter<S>{loss.value().data(), scale, state.data(), true});
+  return state;
+}
+
+/// Whether micro-batches are summed beside a segment's 16-bit gradients, in FP32.
+template <class Setup, class Segment>
+constexpr bool sums_in_float(const Segment&) {
+  return Segment::has_masters && std::same_as<typename Setup::GradientAccumulator, float>;
+}
+
+/// Adds another loss's gradients to those of a token.
+template <class State, class S, class Setup>
+void gather_more(const Variable<S, typename Setup::Backend>& loss, const double* scale,
+                 Gradients<State, Setup>& gradients) {
+  using B = typename Setup::Backend;
+  auto& store = *gradients.store();
+  // FP32 sums are begun with what the arenas hold; then each pass writes them anew and is added.
+  store.for_each_segment([&](auto& segment) {
+    if (segment.frozen() || !sums_in_float<Setup>(segment)) return;
+    if (!gradients.accumulated()) segment.accumulate(true);
+    for (auto& slot : segment.slots()) slot->forget();
+  });
+  run_backward(loss, scale);
+  settle(store);
+  store.for_each_segment([&](auto& segment) {
+    if (!segment.frozen() && sums_in_float<Setup>(segment)) segment.accumulate(false);
+  });
+  gradients.set_accumulated();
+  B::once(StateAfter<S>{loss.value().data(), scale, gradients.state(), false});
+}
+
+}  // namespace autograd
+
+/// Computes the gradients of every leaf that the loss depends on; `leaf.gradient()` has them.
+/// @throws UsageError  the loss depends on a model's parameters: pass those too
+template <class S, class B>
+void backward(const Variable<S, B>& loss) {
+  autograd::run_backward(loss, nullptr);
+}
+
+/// Computes the gradients of a model's parameters, unscaled. A gradient that nobody wrote is zero.
+/// @throws UsageError  a token of this model's gradients is still held
+template <class S, class Setup>
+Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& loss,
+                                    const Parameters<Setup>& parameters) {
+  static_assert(!std::same_as<typename Setup::Gradient, float16> ||
+                    AllowsUnscaledFloat16<typename Setup::Precision>,
+                "halfstep: float16 gradients need loss scaling, or small ones flush to zero; call "
+                "backward(scaler.scale(loss)), or say AllowUnscaledFloat16 in the policy");
+  auto state = autograd::gather(loss, nullptr, parameters);
+  return {parameters.store(), std::move(state)};
+}
+
+/// Computes the gradients of a model's parameters, times the loss scale.
+/// @throws UsageError  a token of this model's gradients is still held
+template <class S, class Setup>
+Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled) {
+  auto state = autograd::gather(scaled.loss, scaled.scale.data(), scaled.parameters);
+  return {scaled.parameters.store(), std::move(state)};
+}
+
+/// Adds the gradients of another loss or micro-batch, computed at the same scale: in FP32 where the
+/// policy's GradientAccumulator says so. The loss in the report is the sum.
+template <class S, class Setup>
+Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled,
+                                  Gradients<Scaled, Setup>&& gradients) {
+  autograd::gather_more(scaled.loss, scaled.scale.data(), gradients);
+  return std::move(gradients);
+}
+template <class S, class Setup>
+Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& loss,
+                                    Gradients<Unscaled, Setup>&& gradients) {
+  autograd::gather_more(loss, nullptr, gradients);
+  return std::move(gradients);
+}
+
+}  // namespace halfstep

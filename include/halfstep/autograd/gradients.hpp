@@ -1,0 +1,237 @@
+#pragma once
+
+#include <halfstep/autograd/parameters.hpp>
+#include <halfstep/autograd/step_report.hpp>
+#include <halfstep/ops/finite_check.hpp>
+
+#include <cmath>
+#include <utility>
+
+namespace halfstep::inline HALFSTEP_ABI {
+
+/// The state of gradients that still carry the loss scale: they must be unscaled before anything
+/// reads, clips or applies them.
+struct Scaled {};
+/// The state of gradients whose values are read without the loss scale.
+struct Unscaled {};
+
+/// What is known of a step's gradients; it lives where they live.
+struct GradientState {
+  FiniteCheck check;
+  double loss = 0.0;
+  double scale = 1.0;        ///< what the arenas hold is this times the gradient
+  double norm = 0.0;         ///< of the unscaled gradients, before clipping
+  double clip_factor = 1.0;  ///< still to be multiplied in, by the optimizer's pass
+
+  /// Why the step that these gradients belong to must be skipped.
+  HALFSTEP_HOST_DEVICE SkipReason skip_reason() const {
+    const bool loss_bad = !(loss - loss == 0.0);
+    return loss_bad               ? SkipReason::loss_not_finite
+           : check.found_inf != 0 ? SkipReason::gradients_not_finite
+                                  : SkipReason::none;
+  }
+  /// What an optimizer's pass multiplies the stored gradients by.
+  HALFSTEP_HOST_DEVICE double multiplier() const { return clip_factor / scale; }
+};
+
+namespace autograd {
+
+/// norm = sqrt(sum of squares) / scale, once all arenas were read.
+struct FinishCheck {
+  GradientState* state;
+  HALFSTEP_HOST_DEVICE void operator()() const {
+    state->norm = std::sqrt(state->check.sum_of_squares) / state->scale;
+  }
+};
+struct StartCheck {
+  GradientState* state;
+  HALFSTEP_HOST_DEVICE void operator()() const { state->check = FiniteCheck{}; }
+};
+
+/// x = f(x / scale) * scale.
+template <class F>
+struct TransformUnscaled {
+  F f;
+  const GradientState* state;
+  struct Ready {
+    F f;
+    float scale;
+    template <class N>
+    HALFSTEP_INLINE void operator()(N& x) const {
+      x = f(x * N(1.0f / scale)) * N(scale);
+    }
+  };
+  HALFSTEP_HOST_DEVICE Ready prepared() const { return {f, static_cast<float>(state->scale)}; }
+};
+
+}  // namespace autograd
+
+/// The gradients of a model's parameters after backward: a token for the arenas they lie in. Moving
+/// it from hand to hand is how the steps of training follow each other; there is one per model at a
+/// time.
+///
+/// @tparam State  Scaled or Unscaled. Only unscaled gradients can be read, clipped and applied.
+template <class State, class Setup_>
+class [[nodiscard]] Gradients {
+ public:
+  using Setup = Setup_;
+  using Backend = typename Setup::Backend;
+  using Store = ParameterStore<Backend>;
+
+  Gradients(std::shared_ptr<Store> store, TensorOf<GradientState, Backend> state)
+      : store_(std::move(store)), state_(std::move(state)) {
+    store_->hold_gradients(true);
+  }
+  Gradients(Gradients&& other) noexcept
+      : store_(std::move(other.store_)),
+        state_(std::move(other.state_)),
+        accumulated_(other.accumulated_),
+        checked_(other.checked_) {}
+  Gradients& operator=(Gradients&& other) noexcept {
+    if (this != &other) {
+      release();
+      store_ = std::move(other.store_);
+      state_ = std::move(other.state_);
+      accumulated_ = other.accumulated_;
+      checked_ = other.checked_;
+    }
+    return *this;
+  }
+  Gradients(const Gradients&) = delete;
+  Gradients& operator=(const Gradients&) = delete;
+  ~Gradients() { release(); }
+
+  const std::shared_ptr<Store>& store() const {
+    require("use");
+    return store_;
+  }
+  /// Where the state lies, on the device.
+  GradientState* state() {
+    require("use");
+    return state_.data();
+  }
+  const GradientState* state() const {
+    require("use");
+    return state_.data();
+  }
+
+  /// Reads the gradients once: found-inf flag and norm. Does nothing when they were checked and not
+  /// changed since.
+  void check() {
+    require("check");
+    if (std::exchange(checked_, true)) return;
+    Backend::once(autograd::StartCheck{state_.data()});
+    for_each_arena([&](auto&, const auto& gradients) {
+      Backend::check_finite(gradients.size(), gradients.data(), &state_.data()->check);
+    });
+    Backend::once(autograd::FinishCheck{state_.data()});
+  }
+
+  /// Calls f(Segment&, View<const G>) for each arena; G is the parameters' storage type, or float
+  /// where micro-batches were accumulated in FP32.
+  template <class F>
+  void for_each_arena(F&& f) {
+    require("read");
+    store_->for_each_segment([&](auto& segment) {
+      if (segment.frozen()) return;
+      if (accumulated_ && !segment.accumulators().empty())
+        f(segment, std::as_const(segment.accumulators()).view());
+      else
+        f(segment, std::as_const(segment.gradients()).view());
+    });
+  }
+
+  /// The 2-norm of all gradients, unscaled. Waits for them.
+  double norm() requires std::same_as<State, Unscaled> {
+    check();
+    return download().norm;
+  }
+  /// Whether all gradients are finite. Waits for them.
+  bool finite() requires std::same_as<State, Unscaled> {
+    check();
+    return download().check.found_inf == 0;
+  }
+  /// The gradient of one parameter in FP32, without the loss scale. Waits for it.
+  /// @throws UsageError  there is no parameter of that name
+  std::vector<float> read(std::string_view name) requires std::same_as<State, Unscaled> {
+    require("read");
+    const std::size_t index = store_->find(name);
+    const Index count = store_->info(index).shape.size();
+    std::vector<float> values(static_cast<std::size_t>(count));
+    TensorOf<float, Backend> staged(Shape{count});
+    store_->visit_parameter(index, [&](auto& segment, Index offset) {
+      const auto take = [&](auto& arena) {
+        Backend::for_each_element(count, autograd::Assign{}, out(staged.view()),
+                                  in(arena.view().rows(offset, count)));
+      };
+      if (accumulated_ && !segment.accumulators().empty())
+        take(segment.accumulators());
+      else
+        take(segment.gradients());
+    });
+    Backend::download(std::as_const(staged).data(), std::span<float>(values));
+    const double scale = download().scale;
+    for (float& value : values) value = static_cast<float>(value / scale);
+    return values;
+  }
+  /// Replaces every gradient g by f(g), computed on the unscaled value in FP32 and stored scaled;
+  /// they are checked again before the step. `f` is a functor over a number (see
+  /// numeric/packet.hpp).
+  template <class F>
+  void transform(const F& f) requires std::same_as<State, Unscaled> {
+    require("transform");
+    checked_ = false;
+    store_->for_each_segment([&](auto& segment) {
+      if (segment.frozen()) return;
+      const autograd::TransformUnscaled<F> pass{f, state_.data()};
+      if (accumulated_ && !segment.accumulators().empty())
+        Backend::for_each_element(segment.size(), pass, in_out(segment.accumulators().view()));
+      else
+        Backend::for_each_element(segment.size(), pass, in_out(segment.gradients().view()));
+    });
+  }
+
+  /// Marks FP32 sums over micro-batches as what is read from now on.
+  void set_accumulated() {
+    accumulated_ = true;
+    checked_ = false;
+  }
+  bool accumulated() const { return accumulated_; }
+
+  /// The same gradients under the other state's type. For LossScaler, which alone may unscale.
+  template <class Other>
+  Gradients<Other, Setup> into() && {
+    require("unscale");
+    Gradients<Other, Setup> other(std::move(store_), std::move(state_));
+    other.carry(accumulated_, checked_);
+    return other;
+  }
+  void carry(bool accumulated, bool checked) {
+    accumulated_ = accumulated;
+    checked_ = checked;
+  }
+  /// Ends the token's life: the optimizer has applied it.
+  void release() {
+    if (store_ != nullptr) store_->hold_gradients(false);
+    store_.reset();
+  }
+
+ private:
+  void require(const char* action) const {
+    if (store_ == nullptr)
+      fail<UsageError>(action, " gradients: this token was moved from or is used up; keep the one ",
+                       "that the last call returned");
+  }
+  GradientState download() const {
+    GradientState state;
+    Backend::download(state_.data(), std::span<GradientState>(&state, 1));
+    return state;
+  }
+
+  std::shared_ptr<Store> store_;
+  TensorOf<GradientState, Backend> state_;
+  bool accumulated_ = false;
+  bool checked_ = false;
+};
+
+}  // namespace halfstep

@@ -1,0 +1,208 @@
+#pragma once
+
+#include <halfstep/autograd/segment.hpp>
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <variant>
+
+namespace halfstep::inline HALFSTEP_ABI {
+
+/// Fills a new parameter: its values in FP32, its shape, and a seed that differs between
+/// parameters.
+using Initialiser = std::function<void(std::span<float>, const Shape&, std::uint64_t seed)>;
+
+/// What is known of a parameter whatever its storage type.
+struct ParameterInfo {
+  std::string name;
+  Shape shape;
+  std::string_view storage;
+  int group = 0;
+  bool frozen = false;
+};
+
+/// The parameters of a model, flat. Layers register in it and hold an index; the arenas are laid
+/// out at first use. The root module owns it; optimizers and gradients share it.
+template <class B>
+class ParameterStore {
+ public:
+  template <class T>
+  using SegmentOf = autograd::Segment<T, B>;
+  using AnySegment = std::conditional_t<
+      B::template has_storage<double>,
+      std::variant<std::unique_ptr<SegmentOf<float>>, std::unique_ptr<SegmentOf<float16>>,
+                   std::unique_ptr<SegmentOf<bfloat16>>, std::unique_ptr<SegmentOf<double>>>,
+      std::variant<std::unique_ptr<SegmentOf<float>>, std::unique_ptr<SegmentOf<float16>>,
+                   std::unique_ptr<SegmentOf<bfloat16>>>>;
+
+  /// Registers a parameter stored as `T` and returns its index.
+  /// @throws UsageError  the arenas are laid out already, or the name is taken
+  template <class T>
+  std::size_t add(std::string name, const Shape& shape, Initialiser initialiser) {
+    if (laid_out_)
+      fail<UsageError>("parameter '", name, "': registered after the model was first used; build ",
+                       "all layers in the constructor");
+    for (const Entry& entry : entries_)
+      if (entry.info.name == name) fail<UsageError>("parameter '", name, "' is registered twice");
+    entries_.push_back({{std::move(name), shape, numeric_traits<T>::name},
+                        std::move(initialiser),
+                        &ParameterStore::place<T>});
+    return entries_.size() - 1;
+  }
+
+  /// The variable of parameter `index`, stored as `T`. Lays the arenas out at first use.
+  template <class T>
+  Variable<T, B> variable(std::size_t index) {
+    lay_out();
+    const Entry& entry = entries_[index];
+    SegmentOf<T>& segment = *std::get<std::unique_ptr<SegmentOf<T>>>(segments_[entry.segment]);
+    TensorOf<T, B> value =
+        segment.values().rows(entry.offset, entry.info.shape.size()).reshaped(entry.info.shape);
+    if (entry.info.frozen) return value;
+    return {std::move(value),
+            autograd::Handle<autograd::Slot<T, B>>(segment.slots()[entry.slot].get())};
+  }
+
+  /// Gives each parameter its place and its first value. Later calls do nothing.
+  void lay_out() {
+    if (laid_out_) return;
+    laid_out_ = true;
+    for (Entry& entry : entries_) (this->*entry.place)(entry);
+    for_each_segment([](auto& segment) { segment.allocate(); });
+    initialise(seed_);
+  }
+  bool laid_out() const { return laid_out_; }
+
+  /// (Re)initialises every parameter from this seed; before first use it only says the seed.
+  void initialise(std::uint64_t seed) {
+    seed_ = seed;
+    if (!laid_out_) return;
+    std::vector<float> values;
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      values.assign(static_cast<std::size_t>(entries_[i].info.shape.size()), 0.0f);
+      entries_[i].initialiser(values, entries_[i].info.shape, seed * 0x9E3779B97F4A7C15u + i);
+      write(i, values);
+    }
+  }
+
+  std::size_t count() const { return entries_.size(); }
+  const ParameterInfo& info(std::size_t index) const { return entries_[index].info; }
+  /// @throws UsageError  there is no parameter of that name
+  std::size_t find(std::string_view name) const {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].info.name == name) return i;
+    fail<UsageError>("there is no parameter '", name, "' in this model");
+  }
+
+  /// Puts a parameter into a group, or freezes it (no gradient is taken).
+  /// @throws UsageError  the arenas are laid out already
+  void arrange(std::size_t index, int group, bool frozen) {
+    if (laid_out_)
+      fail<UsageError>("parameter '", entries_[index].info.name,
+                       "': groups are chosen before the model is first used");
+    entries_[index].info.group = group;
+    entries_[index].info.frozen = frozen;
+  }
+
+  /// Writes FP32 values: to the master where there is one, and rounded to the weight.
+  /// @throws ShapeError  their number is not the parameter's size
+  void write(std::size_t index, std::span<const float> values) {
+    lay_out();
+    const Entry& entry = entries_[index];
+    if (static_cast<Index>(values.size()) != entry.info.shape.size())
+      fail<ShapeError>("parameter '", entry.info.name, "' of shape ", entry.info.shape,
+                       " does not take ", values.size(), " values");
+    std::visit([&](auto& segment) { segment->write(entry.offset, values); },
+               segments_[entry.segment]);
+    ++version_;
+  }
+  /// The most exact FP32 values there are: the master's, else the weight's.
+  std::vector<float> read(std::size_t index) {
+    lay_out();
+    const Entry& entry = entries_[index];
+    std::vector<float> values(static_cast<std::size_t>(entry.info.shape.size()));
+    std::visit([&](auto& segment) { segment->read(entry.offset, values); },
+               segments_[entry.segment]);
+    return values;
+  }
+  /// Rises with every write, so that who keeps something beside the weights sees it.
+  std::uint64_t version() const { return version_; }
+
+  /// Calls f(Segment<T, B>&) for each segment.
+  template <class F>
+  void for_each_segment(F&& f) {
+    for (AnySegment& segment : segments_) std::visit([&](auto& held) { f(*held); }, segment);
+  }
+  /// Calls f(index, Segment<T, B>&, offset) for one parameter.
+  template <class F>
+  void visit_parameter(std::size_t index, F&& f) {
+    lay_out();
+    std::visit([&](auto& held) { f(*held, entries_[index].offset); },
+               segments_[entries_[index].segment]);
+  }
+
+  /// Training mode (dropout drops, statistics move) or evaluation mode.
+  bool training() const { return training_; }
+  void set_training(bool training) { training_ = training; }
+
+  /// Steps that were tried, skipped ones too, on the device: with it random numbers differ from
+  /// step to step.
+  TensorOf<std::int64_t, B>& attempted() {
+    if (attempted_.empty()) {
+      attempted_ = TensorOf<std::int64_t, B>(Shape{1});
+      const std::int64_t zero = 0;
+      B::upload(std::span<const std::int64_t>(&zero, 1), attempted_.data());
+    }
+    return attempted_;
+  }
+  std::uint64_t seed() const { return seed_; }
+  /// A number for the next draw of random numbers within a step.
+  std::uint32_t next_draw() { return draws_++; }
+  void restart_draws() { draws_ = 0; }
+
+  /// There is one token of gradients per arena at a time; see gradients.hpp.
+  bool gradients_held() const { return gradients_held_; }
+  void hold_gradients(bool held) { gradients_held_ = held; }
+
+ private:
+  struct Entry {
+    ParameterInfo info;
+    Initialiser initialiser;
+    void (ParameterStore::*place)(Entry&) = nullptr;
+    std::size_t segment = 0;
+    std::size_t slot = 0;
+    Index offset = 0;
+  };
+
+  template <class T>
+  void place(Entry& entry) {
+    using Held = std::unique_ptr<SegmentOf<T>>;
+    std::size_t at = 0;
+    for (; at < segments_.size(); ++at)
+      if (const Held* held = std::get_if<Held>(&segments_[at]);
+          held != nullptr && (*held)->group() == entry.info.group &&
+          (*held)->frozen() == entry.info.frozen)
+        break;
+    if (at == segments_.size())
+      segments_.emplace_back(std::make_unique<SegmentOf<T>>(entry.info.group, entry.info.frozen));
+    SegmentOf<T>& segment = *std::get<Held>(segments_[at]);
+    entry.segment = at;
+    entry.offset = segment.reserve(entry.info.shape);
+    entry.slot = segment.slots().size();
+    segment.slots().emplace_back(
+        new autograd::ParameterSlot<T, B>(segment, entry.offset, entry.info.shape));
+  }
+
+  std::vector<Entry> entries_;
+  std::vector<AnySegment> segments_;
+  bool laid_out_ = false;
+  bool training_ = true;
+  bool gradients_held_ = false;
+  std::uint64_t seed_ = 0;
+  std::uint64_t version_ = 0;
+  std::uint32_t draws_ = 0;
+  TensorOf<std::int64_t, B> attempted_;
+};
+
+}  // namespace halfstep
