@@ -1,0 +1,99 @@
+#pragma once
+
+#include <halfstep/backend/cpu/gemm_finish.hpp>
+#include <halfstep/backend/cpu/loops.hpp>
+#include <halfstep/backend/one_dnn/plan_cache.hpp>
+#include <halfstep/tensor/tensor.hpp>
+
+namespace halfstep::inline HALFSTEP_ABI {
+namespace backend {
+
+/// oneDNN's products and our own loops: the default where the target halfstep::onednn is linked.
+///
+/// @numerics  products and sums in FP32. BF16 operands go to oneDNN as they are where the processor
+///            multiplies them, else, as FP16 ones always, they are widened to float, which is
+///            exact. One rounding, at the store.
+struct OneDnn : CpuLoops {
+  static constexpr std::string_view name = "onednn";
+
+  template <class In, class Compute, class Out>
+  static constexpr bool has_gemm =
+      Storage<In> && !std::is_same_v<In, double> && std::is_same_v<Compute, float> &&
+      (std::is_same_v<Out, In> || std::is_same_v<Out, float>);
+
+  /// Whether oneDNN multiplies BF16 on this processor; it is asked once.
+  static bool has_native_bfloat16() {
+    static const bool native = [] {
+      try {
+        one_dnn::MatmulKey key;
+        key.problem = {.m = 64, .n = 64, .k = 64};
+        key.in = key.out = dnnl_bf16;
+        one_dnn::MatmulPlan plan(key);
+        return true;
+      } catch (const BackendError&) {
+        return false;
+      }
+    }();
+    return native;
+  }
+
+  template <class Compute, class In, class Out, class Bias>
+  static void gemm(const GemmProblem& p, const In* a, const In* b, Out* c, const Bias* bias) {
+    static_assert(has_gemm<In, Compute, Out>);
+    if (p.batch == 0 || p.m == 0 || p.n == 0) return;
+    if (p.k == 0) return Reference::gemm<Compute>(p, a, b, c, bias);
+    cpu::tell_vendor_libraries();
+    if constexpr (std::is_same_v<In, float>) {
+      multiply(p, a, b, c, bias);
+    } else {
+      if constexpr (std::is_same_v<In, bfloat16>) {
+        if (has_native_bfloat16()) return multiply(p, a, b, c, bias);
+      }
+      widen_and_multiply(p, a, b, c, bias);
+    }
+  }
+
+ private:
+  /// Straight to oneDNN.
+  template <class In, class Out, class Bias>
+  static void multiply(const GemmProblem& p, const In* a, const In* b, Out* c, const Bias* bias) {
+    if (bias != nullptr && (p.alpha != 1.0f || one_dnn::data_type<Bias> == dnnl_data_type_undef)) {
+      // oneDNN would multiply the bias by alpha as well.
+      Tensor<float> sums(Shape{p.batch * p.m, p.n});
+      multiply(product_of(p), a, b, sums.data(), static_cast<const float*>(nullptr));
+      cpu::finish_gemm(p, sums.data(), c, bias);
+      return;
+    }
+    const one_dnn::MatmulKey key{p, one_dnn::data_type<In>, one_dnn::data_type<Out>,
+                                 bias == nullptr ? dnnl_data_type_undef : one_dnn::data_type<Bias>,
+                                 threads()};
+    one_dnn::PlanCache::of_this_thread().matmul(key, a, b, c, bias);
+  }
+
+  template <class In, class Out, class Bias>
+  static void widen_and_multiply(const GemmProblem& p, const In* a, const In* b, Out* c,
+                                 const Bias* bias) {
+    Tensor<float> wide_a(Shape{p.batch * p.m * p.k});
+    Tensor<float> wide_b(Shape{p.batch * p.k * p.n});
+    cpu::convert_elements(wide_a.size(), a, wide_a.data());
+    cpu::convert_elements(wide_b.size(), b, wide_b.data());
+    const auto* const no_bias = static_cast<const float*>(nullptr);
+    if constexpr (std::is_same_v<Out, float>) {
+      if (bias == nullptr) return multiply(p, wide_a.data(), wide_b.data(), c, no_bias);
+    }
+    Tensor<float> sums(Shape{p.batch * p.m, p.n});
+    multiply(product_of(p), wide_a.data(), wide_b.data(), sums.data(), no_bias);
+    cpu::finish_gemm(p, sums.data(), c, bias);
+  }
+
+  /// The bare product of a problem.
+  static GemmProblem product_of(GemmProblem p) {
+    p.alpha = 1.0f;
+    p.beta = 0.0f;
+    p.activation = Activation::none;
+    return p;
+  }
+};
+
+}  // namespace backend
+}  // namespace halfstep
