@@ -28,6 +28,17 @@ build_and_run() {
 }
 eigen=()
 if has eigen; then eigen=(-isystem "$EIGEN_INCLUDE"); fi
+# Runs the README's own line where its folders are: include/ and the user's program.cpp.
+bare_line() {
+  local line
+  line=$(grep -m1 '^g++ .* program\.cpp ' "$HALFSTEP_SOURCE/README.md")
+  [ -d /usr/include/eigen3 ] || skip "Eigen is not in /usr/include/eigen3"
+  command -v g++ >/dev/null || skip "there is no g++"
+  ln -s "$HALFSTEP_SOURCE/include" "$HALFSTEP_SOURCE/examples" "$work"
+  cd "$work"
+  echo "$line"
+  bash -c "$line"
+}
 # Says whether a command was refused with a sentence.
 refused_with() {  # sentence, command...
   local sentence=$1 output
@@ -72,16 +83,19 @@ case $consumer in
     configure add_subdirectory -DCONSUMER_COMPONENTS="$CONSUMER_COMPONENTS" -DCONSUMER_FETCHES=ON
     build_and_run
     ;;
+  first_program)
+    # The README's first code block is examples/first_program.cpp, and its line compiles it.
+    awk '/^```cpp/ { inside = 1; next } /^```/ && inside { exit } inside' "$HALFSTEP_SOURCE/README.md" \
+      >"$work/program.cpp"
+    diff -u "$HALFSTEP_SOURCE/examples/first_program.cpp" "$work/program.cpp"
+    bare_line
+    ./program | tee output
+    accuracy=$(sed -n 's/.*test accuracy \([0-9.]*\).*/\1/p' output)
+    awk -v accuracy="${accuracy:-0}" 'BEGIN { exit !(accuracy > 0.85) }'
+    ;;
   bare)
-    # The very line of the README, run where its folders are: include/ and the user's program.cpp.
-    line=$(grep -m1 '^g++ .* program\.cpp ' "$HALFSTEP_SOURCE/README.md")
-    [ -d /usr/include/eigen3 ] || skip "Eigen is not in /usr/include/eigen3"
-    command -v g++ >/dev/null || skip "there is no g++"
     cp "$here/program.cpp" "$work/program.cpp"
-    ln -s "$HALFSTEP_SOURCE/include" "$work/include"
-    cd "$work"
-    echo "$line"
-    bash -c "$line"
+    bare_line
     ./program
     ;;
   missing_component)
@@ -132,10 +146,14 @@ case $consumer in
     ;;
   nvcc)
     command -v nvcc >/dev/null || skip "there is no nvcc"
-    cp "$here/program.cpp" "$work/program.cu"
-    nvcc -std=c++20 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
-      -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" "$work/program.cu" -o "$work/program"
-    "$work/program"
+    program=$HALFSTEP_SOURCE/examples/first_program.cpp
+    [ -f "$program" ] || program=$here/program.cpp
+    cp "$program" "$work/program.cu"
+    ln -s "$HALFSTEP_SOURCE/examples" "$work"
+    cd "$work"
+    nvcc -std=c++20 -O2 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+      -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" program.cu -o program
+    ./program
     ;;
   *)
     echo "there is no consumer $consumer"

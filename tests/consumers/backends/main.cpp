@@ -1,6 +1,5 @@
 #include <halfstep/core/error.hpp>
 
-
 // Defined in the other translation unit, whose halfstep may have another configuration.
 void describe(const halfstep::Error& error);
 
