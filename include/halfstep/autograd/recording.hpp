@@ -10,6 +10,11 @@ inline bool& recording() {
   static thread_local bool on = true;
   return on;
 }
+/// Whether layers that act otherwise in training (dropout) must act as in evaluation.
+inline bool& evaluating() {
+  static thread_local bool on = false;
+  return on;
+}
 }  // namespace autograd
 
 /// While one lives, this thread's operations record nothing.
@@ -21,6 +26,20 @@ class no_gradient {
   no_gradient& operator=(const no_gradient&) = delete;
 
  private:
+  bool before_;
+};
+
+/// While one lives, this thread's operations record nothing and layers act as in evaluation; other
+/// threads go on training.
+class inference {
+ public:
+  inference() : before_(autograd::evaluating()) { autograd::evaluating() = true; }
+  ~inference() { autograd::evaluating() = before_; }
+  inference(const inference&) = delete;
+  inference& operator=(const inference&) = delete;
+
+ private:
+  no_gradient unrecorded_;
   bool before_;
 };
 
