@@ -68,8 +68,8 @@ void load(const Model& model, const std::string& path) {
       fail<ShapeError>("load: ", path, ": '", info.name, "' has shape ", entry.shape,
                        " and the model's is ", info.shape,
                        "; build the model with the settings that it was saved under");
-    values[i].resize(static_cast<std::size_t>(info.shape.size()));
-    read_as<float>(entry, values[i], Rounding::nearest);
+
+    values[i] = read_as<float>(entry, Rounding::nearest);
   }
   if (file.entries().size() != store.count())
     for (const SafetensorsEntry& entry : file.entries()) {
