@@ -2,6 +2,7 @@
 
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
+#include <halfstep/backend/reference.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 #if defined(HALFSTEP_X86)

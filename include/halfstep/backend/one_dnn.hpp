@@ -3,6 +3,7 @@
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
 #include <halfstep/backend/one_dnn/plan_cache.hpp>
+#include <halfstep/backend/reference.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI {

@@ -5,6 +5,7 @@
 #include <halfstep/ops/backend.hpp>
 #include <halfstep/ops/cross_entropy.hpp>
 #include <halfstep/ops/finite_check.hpp>
+#include <halfstep/ops/index_check.hpp>
 #include <halfstep/tensor/device.hpp>
 
 #include <algorithm>
@@ -121,12 +122,12 @@ struct Reference {
   template <class In, class Scalar>
   static void cross_entropy(Index rows, Index n, const CrossEntropy& settings, const In* logits,
                             const std::int32_t* target, Scalar* loss, Scalar* log_sum) {
+    check_targets(rows, n, settings, target);
     for (Index row = 0; row < rows; ++row, logits += n) {
       const double log_sum_row = log_sum_exp(n, logits);
       log_sum[row] = static_cast<Scalar>(log_sum_row);
       loss[row] = 0;
       if (target[row] == settings.ignored_target) continue;
-      check_target(target[row], row, n);
       double sum = 0.0;
       for (Index j = 0; j < n; ++j) sum += log_sum_row - storage_cast<double>(logits[j]);
       const double smoothing = settings.label_smoothing;
@@ -141,9 +142,9 @@ struct Reference {
                                      const In* logits, const std::int32_t* target,
                                      const Scalar* log_sum, const Scalar* factor, Out* gradient,
                                      bool accumulate) {
+    check_targets(rows, n, settings, target);
     for (Index row = 0; row < rows; ++row, logits += n, gradient += n) {
       const bool ignored = target[row] == settings.ignored_target;
-      if (!ignored) check_target(target[row], row, n);
       for (Index j = 0; j < n; ++j) {
         const double hot = (j == target[row] ? 1.0 - settings.label_smoothing : 0.0) +
                            settings.label_smoothing / static_cast<double>(n);
@@ -181,10 +182,8 @@ struct Reference {
   template <class T>
   static void gather_rows(Index n, Index width, Index rows, const T* table,
                           const std::int32_t* index, T* out) {
-    for (Index i = 0; i < n; ++i) {
-      check_index("gather_rows", index[i], i, rows);
-      std::copy_n(table + index[i] * width, width, out + i * width);
-    }
+    check_indices("gather_rows", n, rows, index);
+    for (Index i = 0; i < n; ++i) std::copy_n(table + index[i] * width, width, out + i * width);
   }
 
   /// table[index[i]] += values[i] for i = 0, 1, ..., rows of `width`; each element of the table is
@@ -193,7 +192,7 @@ struct Reference {
   static void scatter_add_rows(Index n, Index width, Index rows, const T* values,
                                const std::int32_t* index, T* table) {
     using N = halfstep::Compute<T>;
-    for (Index i = 0; i < n; ++i) check_index("scatter_add_rows", index[i], i, rows);
+    check_indices("scatter_add_rows", n, rows, index);
     std::vector<N> sums(static_cast<std::size_t>(rows * width));
     for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = storage_cast<N>(table[i]);
     for (Index i = 0; i < n; ++i)
@@ -229,19 +228,6 @@ struct Reference {
     std::copy_n(from, n, to);
   }
   static void synchronize() {}
-
-  /// @throws DataError  target `row` names no class
-  static void check_target(std::int32_t target, Index row, Index classes) {
-    if (target < 0 || target >= classes)
-      fail<DataError>("cross_entropy: target ", target, " of row ", row, " is not one of the ",
-                      classes, " classes, 0 to ", classes - 1);
-  }
-  /// @throws DataError  index `at` names no row
-  static void check_index(const char* operation, std::int32_t index, Index at, Index rows) {
-    if (index < 0 || index >= rows)
-      fail<DataError>(operation, ": index ", index, " at position ", at, " is not one of the ",
-                      rows, " rows, 0 to ", rows - 1);
-  }
 
  private:
   template <class Accumulator, class In>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <halfstep/backend/cpu/elementwise.hpp>
+#include <halfstep/backend/cpu/rows.hpp>
 #include <halfstep/ops/backend.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
@@ -31,11 +31,6 @@ struct GemmFinishKernel {
       }
   }
 };
-
-/// Rows that hold about a grain of elements.
-inline Index row_grain(Index n) {
-  return std::max<Index>(1, element_grain / std::max<Index>(1, n));
-}
 
 template <class Scalar, class Out, class Bias>
 void finish_gemm(const GemmProblem& p, const Scalar* sums, Out* c, const Bias* bias) {

@@ -1,17 +1,100 @@
 #pragma once
 
+#include <halfstep/backend/cpu/check_finite.hpp>
 #include <halfstep/backend/cpu/elementwise.hpp>
-#include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/cpu/gather.hpp>
+#include <halfstep/backend/cpu/reduce.hpp>
+#include <halfstep/backend/cpu/rows.hpp>
+#include <halfstep/backend/cpu/strided_copy.hpp>
+#include <halfstep/ops/backend.hpp>
+
+#include <algorithm>
+#include <cstring>
 
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
-/// All operations but the product.
-struct CpuLoops : Reference {
+/// All operations but the product, on packets and threads: what the backends of the CPU share.
+///
+/// @numerics  16-bit numbers and floats are computed in float, doubles in double; the same bits for
+///            every number of threads
+struct CpuLoops {
+  using DeviceType = device::Cpu;
+
+  template <class T>
+  static constexpr bool has_storage = Storage<T>;
+
   template <class F, class... Arguments>
   static void for_each_element(Index n, const F& f, Arguments... arrays) {
     cpu::for_each_element(n, f, arrays...);
   }
+
+  template <Reduction R, class F, class Out, class... Ins>
+  static void reduce(const ReduceProblem& problem, const F& map, Out* out, const Ins*... ins) {
+    cpu::reduce<R>(problem, map, out, ins...);
+  }
+
+  template <class In, class Out>
+  static void softmax(Index rows, Index n, bool logarithm, const In* x, Out* y) {
+    cpu::softmax(rows, n, logarithm, x, y);
+  }
+  template <class T>
+  static void softmax_backward(Index rows, Index n, bool logarithm, const T* y, const T* upstream,
+                               T* gradient, bool accumulate) {
+    cpu::softmax_backward(rows, n, logarithm, y, upstream, gradient, accumulate);
+  }
+  template <class In, class Scalar>
+  static void cross_entropy(Index rows, Index n, const CrossEntropy& settings, const In* logits,
+                            const std::int32_t* target, Scalar* loss, Scalar* log_sum) {
+    cpu::cross_entropy(rows, n, settings, logits, target, loss, log_sum);
+  }
+  template <class In, class Scalar, class Out>
+  static void cross_entropy_backward(Index rows, Index n, const CrossEntropy& settings,
+                                     const In* logits, const std::int32_t* target,
+                                     const Scalar* log_sum, const Scalar* factor, Out* gradient,
+                                     bool accumulate) {
+    cpu::cross_entropy_backward(rows, n, settings, logits, target, log_sum, factor, gradient,
+                                accumulate);
+  }
+
+  template <class From, class To>
+  static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
+    cpu::strided_copy(copy, from, to);
+  }
+  template <class T>
+  static void gather_rows(Index n, Index width, Index rows, const T* table,
+                          const std::int32_t* index, T* out) {
+    cpu::gather_rows(n, width, rows, table, index, out);
+  }
+  template <class T>
+  static void scatter_add_rows(Index n, Index width, Index rows, const T* values,
+                               const std::int32_t* index, T* table) {
+    cpu::scatter_add_rows(n, width, rows, values, index, table);
+  }
+  template <class T>
+  static void check_finite(Index n, const T* x, FiniteCheck* into) {
+    cpu::check_finite(n, x, into);
+  }
+
+  template <class F>
+  static void once(const F& f) {
+    f();
+  }
+  template <class T>
+  static void upload(std::span<const T> from, T* to) {
+    copy(static_cast<Index>(from.size()), from.data(), to);
+  }
+  template <class T>
+  static void download(const T* from, std::span<T> to) {
+    copy(static_cast<Index>(to.size()), from, to.data());
+  }
+  template <class T>
+  static void copy(Index n, const T* from, T* to) {
+    cpu::parallel_for(n, 8 * cpu::element_grain, [&](Index first, Index last) {
+      std::copy_n(from + first, last - first, to + first);
+    });
+  }
+  static void synchronize() {}
 };
 
 }  // namespace backend
