@@ -124,7 +124,8 @@ HALFSTEP_INLINE Packet<Isa> tanh(const Packet<Isa>& x) {
       polynomial(z, -0.00609671417f, 0.020997179f, -0.0538509096f, 0.133327697f, -0.333333289f);
   const N small = fma(x * z, r, x);
   const N large = 1.0f - 2.0f / (exp(magnitude + magnitude) + 1.0f);
-  return select(magnitude < 0.625f, small, copy_sign(large, x));
+  // On both sides, because the polynomial turns -0 into +0.
+  return copy_sign(select(magnitude < 0.625f, small, large), x);
 }
 
 /// The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
