@@ -65,10 +65,15 @@ struct OneDnn : CpuLoops {
       cpu::finish_gemm(p, sums.data(), c, bias);
       return;
     }
-    const one_dnn::MatmulKey key{p, one_dnn::data_type<In>, one_dnn::data_type<Out>,
+    GemmProblem product = p;
+    product.activation = Activation::none;
+    const one_dnn::MatmulKey key{product, one_dnn::data_type<In>, one_dnn::data_type<Out>,
                                  bias == nullptr ? dnnl_data_type_undef : one_dnn::data_type<Bias>,
                                  threads()};
     one_dnn::PlanCache::of_this_thread().matmul(key, a, b, c, bias);
+    // oneDNN's own ReLU turns NaN into 0, and a step with NaN would not be skipped.
+    if (p.activation == Activation::relu)
+      cpu::for_each_element(p.batch * p.m * p.n, cpu::ClampBelow{}, InOut<Out>{c});
   }
 
   template <class In, class Out, class Bias>

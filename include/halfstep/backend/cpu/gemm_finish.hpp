@@ -5,6 +5,14 @@
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
 
+/// max(x, 0), and NaN for NaN.
+struct ClampBelow {
+  template <class N>
+  HALFSTEP_INLINE void operator()(N& x) const {
+    x = select(x < N(0.0f), N(0.0f), x);
+  }
+};
+
 /// What is left of a product whose sums stand in a buffer: C = activation(alpha sums + bias + beta
 /// C), rounded once.
 template <class Scalar, class Out, class Bias>
@@ -26,7 +34,7 @@ struct GemmFinishKernel {
         if (bias != nullptr) value = value + load_partial<N>(bias + i, count);
         Out* const to = c + row * n + i;
         if (beta != 0.0f) value = value + N(beta) * load_partial<N>(to, count);
-        if (relu) value = select(value < N(0.0f), N(0.0f), value);
+        if (relu) ClampBelow{}(value);
         store_partial(value, to, count);
       }
   }

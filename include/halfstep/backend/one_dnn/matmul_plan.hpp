@@ -7,7 +7,7 @@
 
 namespace halfstep::inline HALFSTEP_ABI::backend::one_dnn {
 
-/// All that a plan depends on.
+/// All that a plan depends on; the activation is not part of it.
 struct MatmulKey {
   GemmProblem problem;
   dnnl_data_type_t in = dnnl_f32;
@@ -80,7 +80,7 @@ class MatmulPlan {
     return {rank, extents.data() + first, type, strides.data() + first};
   }
 
-  /// alpha, then beta C, then the activation; oneDNN adds the bias before all of them.
+  /// alpha, then beta C; oneDNN adds the bias before both.
   static Owned<dnnl_primitive_attr_t> post_operations(const MatmulKey& key) {
     const GemmProblem& p = key.problem;
     dnnl_primitive_attr_t attributes = nullptr;
@@ -89,7 +89,15 @@ class MatmulPlan {
     dnnl_post_ops_t operations = nullptr;
     check(dnnl_post_ops_create(&operations), "dnnl_post_ops_create");
     const Owned<dnnl_post_ops_t> owned_operations(operations);
-    if (p.alpha != 1.0f) append(operations, dnnl_eltwise_linear, p.alpha);
+    if (p.alpha != 1.0f) {
+#if DNNL_VERSION_MAJOR >= 3
+      check(dnnl_post_ops_append_eltwise(operations, dnnl_eltwise_linear, p.alpha, 0.0f),
+            "dnnl_post_ops_append_eltwise");
+#else
+      check(dnnl_post_ops_append_eltwise(operations, 1.0f, dnnl_eltwise_linear, p.alpha, 0.0f),
+            "dnnl_post_ops_append_eltwise");
+#endif
+    }
     if (p.beta != 0.0f) {
 #if DNNL_VERSION_MAJOR >= 3
       check(dnnl_post_ops_append_sum(operations, p.beta, 0, dnnl_data_type_undef),
@@ -98,21 +106,10 @@ class MatmulPlan {
       check(dnnl_post_ops_append_sum(operations, p.beta), "dnnl_post_ops_append_sum");
 #endif
     }
-    if (p.activation == Activation::relu) append(operations, dnnl_eltwise_relu, 0.0f);
     check(dnnl_primitive_attr_set_post_ops(attributes, operations),
           "dnnl_primitive_attr_set_post_ops");
     return owned;
   }
-  static void append(dnnl_post_ops_t operations, dnnl_alg_kind_t kind, float alpha) {
-#if DNNL_VERSION_MAJOR >= 3
-    check(dnnl_post_ops_append_eltwise(operations, kind, alpha, 0.0f),
-          "dnnl_post_ops_append_eltwise");
-#else
-    check(dnnl_post_ops_append_eltwise(operations, 1.0f, kind, alpha, 0.0f),
-          "dnnl_post_ops_append_eltwise");
-#endif
-  }
-
   void add(int argument, const MemoryDescription& description) {
     dnnl_memory_t memory = nullptr;
     check(dnnl_memory_create(&memory, description.get(), engine(), DNNL_MEMORY_NONE),
