@@ -29,14 +29,14 @@ TEST(PrecisionPolicy, NamesATypeForEveryRole) {
 }
 
 TEST(PrecisionPolicy, IsDerivedByChangingOneAlias) {
-  using Own = Setup<OwnScale, backend::Reference>;
+  using Own = halfstep::Setup<OwnScale, backend::Reference>;
   static_assert(std::same_as<Own::LossScaling, StaticLossScaling>);
   static_assert(std::same_as<Own::Parameter, float16>);
   EXPECT_EQ(Own::Precision::name, "own_scale");
 }
 
 TEST(PrecisionPolicy, MayKeepParametersInFp32AsAutocastDoes) {
-  using Cast = Setup<Autocast, backend::Reference>;
+  using Cast = halfstep::Setup<Autocast, backend::Reference>;
   static_assert(std::same_as<Cast::Parameter, float> && std::same_as<Cast::Activation, bfloat16>);
   EXPECT_TRUE(SoundPolicy<Autocast>::value);
 }
@@ -52,8 +52,8 @@ TEST(PrecisionPolicy, OfFp32NamesTheTypeOfFp32InEveryRole) {
   EXPECT_FALSE(MixedBf16::LossScaling::scales);
 }
 
-TEST(Setup, GivesALayerAnotherPolicyOnTheSameBackend) {
-  using Model = Setup<MixedBf16, backend::Reference>;
+TEST(SetupOfALayer, GivesALayerAnotherPolicyOnTheSameBackend) {
+  using Model = halfstep::Setup<MixedBf16, backend::Reference>;
   using Logits = Model::with<Fp32, keep_output>;
   static_assert(std::same_as<Logits::Backend, backend::Reference>);
   static_assert(std::same_as<Logits::Activation, float>);
@@ -61,7 +61,7 @@ TEST(Setup, GivesALayerAnotherPolicyOnTheSameBackend) {
   EXPECT_FALSE(Model::keeps_output);
 }
 
-TEST(Setup, KnowsWhichPrecisionsABackendHas) {
+TEST(SetupOfALayer, KnowsWhichPrecisionsABackendHas) {
   EXPECT_TRUE((has_precision<backend::Reference, MixedFp16>));
   EXPECT_FALSE((has_precision<backend::Reference, Tf32>));
 }

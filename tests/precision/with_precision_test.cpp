@@ -12,7 +12,7 @@ using namespace halfstep;
 struct Tensorless {
   static constexpr std::string_view name = "tensorless";
   template <class In, class Compute, class Out>
-  static constexpr bool has_gemm = std::same_as<In, float>;
+  static constexpr bool has_gemm = std::same_as<In, float>&& std::same_as<Compute, float>;
 };
 
 std::string chosen(std::string_view name) {
