@@ -102,6 +102,7 @@ HALFSTEP_TEST_FORMULA(Equal, hs::select(a == b, a, 7.0f));
 HALFSTEP_TEST_FORMULA(NotEqual, hs::select(a != b, a, 7.0f));
 HALFSTEP_TEST_FORMULA(Min, hs::min(a, b));
 HALFSTEP_TEST_FORMULA(Max, hs::max(a, b));
+HALFSTEP_TEST_FORMULA(Clamp, hs::clamp(a, -1.5f, 2.0f));
 HALFSTEP_TEST_FORMULA(Finite, hs::select(hs::is_finite(a), N(1.0f), N(0.0f)));
 HALFSTEP_TEST_FORMULA(MaskLogic, hs::select(((a < b) & (a > 0.0f)) | !(a == a), N(1.0f), 0.0f));
 HALFSTEP_TEST_FORMULA(
@@ -153,10 +154,16 @@ TEST(Packet, ComparisonsSelect) {
 TEST(Packet, MinAndMaxPropagateNan) {
   const auto either_nan = [](float a, float b) { return std::isnan(a) || std::isnan(b); };
   expect_formula("min", Min{}, [&](float a, float b) {
-    return either_nan(a, b) ? not_a_number : a < b ? a : b;
+    return either_nan(a, b) ? not_a_number : b < a ? b : a;
   });
   expect_formula("max", Max{}, [&](float a, float b) {
-    return either_nan(a, b) ? not_a_number : a > b ? a : b;
+    return either_nan(a, b) ? not_a_number : b > a ? b : a;
+  });
+}
+
+TEST(Packet, ClampKeepsNan) {
+  expect_formula("clamp", Clamp{}, [](float a, float) {
+    return std::isnan(a) ? a : a > 2.0f ? 2.0f : a < -1.5f ? -1.5f : a;
   });
 }
 

@@ -84,12 +84,20 @@ HALFSTEP_INLINE Packet<Isa> abs(const Packet<Isa>& x) {
 /// The smaller one; NaN when either is NaN.
 template <class Isa>
 HALFSTEP_INLINE Packet<Isa> min(const Packet<Isa>& a, const std::type_identity_t<Packet<Isa>>& b) {
-  return select((a < b) | (a != a), a, b);
+  return select(b != b, b, select(b < a, b, a));
 }
 /// The larger one; NaN when either is NaN.
 template <class Isa>
 HALFSTEP_INLINE Packet<Isa> max(const Packet<Isa>& a, const std::type_identity_t<Packet<Isa>>& b) {
-  return select((a > b) | (a != a), a, b);
+  return select(b != b, b, select(b > a, b, a));
+}
+/// The nearest number in [low, high], which must not be NaN; a NaN stays one.
+template <class Isa>
+HALFSTEP_INLINE Packet<Isa> clamp(const Packet<Isa>& x,
+                                  const std::type_identity_t<Packet<Isa>>& low,
+                                  const std::type_identity_t<Packet<Isa>>& high) {
+  const Packet<Isa> capped = select(high < x, high, x);
+  return select(low > capped, low, capped);
 }
 template <class Isa>
 HALFSTEP_INLINE PacketMask<Isa> is_finite(const Packet<Isa>& x) {
@@ -153,8 +161,6 @@ HALFSTEP_INLINE void store(const Packet<Isa>& x, T* p) {
     const PacketBits<Isa> word = bits_of(x);
     const PacketBits<Isa> upper = word >> 16;
     const PacketBits<Isa> rounded = (word + ((upper & 1u) + 0x7FFFu)) >> 16;
-    // Comparing the number with itself would not do: denormals-are-zero is harmless here, but
-    // integers cost the same and need no argument.
     const PacketMask<Isa> nan = (word & 0x7FFFFFFFu) > PacketBits<Isa>(0x7F800000u);
     Isa::store_lower_halves(select(nan, upper | 0x40u, rounded).v, p);
   }

@@ -52,27 +52,42 @@ HALFSTEP_INLINE Packet<Isa> copy_sign(const Packet<Isa>& magnitude, const Packet
   return from_bits<Packet<Isa>>((bits_of(magnitude) & 0x7FFFFFFFu) | (bits_of(sign) & 0x80000000u));
 }
 
+/// e^x = fraction * 2^exponent with a fraction near one; |x| must be at most 104, or NaN.
+template <class Isa>
+HALFSTEP_INLINE Packet<Isa> exp_fraction(const Packet<Isa>& x, PacketBits<Isa>& exponent) {
+  using N = Packet<Isa>;
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  const N shifted = fma(x, 1.44269504f, 0x1.8p23f);
+  const N n = shifted - 0x1.8p23f;
+  exponent = bits_of(shifted) - 0x4B400000u;
+  // ln 2 in two parts, the first so short that its product with n is exact.
+  const N r = fma(n, 2.12194440e-4f, fma(n, -0.693359375f, x));
+  const N tail = polynomial(r, 0.00139262508f, 0.00836323288f, 0.0416665542f, 0.166665767f, 0.5f);
+  return fma(r * r, tail, r) + 1.0f;
+}
+
+/// e^x for |x| <= 87, or NaN: no subnormal and no inf to care for.
+template <class Isa>
+HALFSTEP_INLINE Packet<Isa> exp_of_moderate(const Packet<Isa>& x) {
+  PacketBits<Isa> exponent;
+  const Packet<Isa> fraction = exp_fraction(x, exponent);
+  return fraction * from_bits<Packet<Isa>>((exponent + 127u) << 23);
+}
+
 /// e^x.
 ///
 /// @numerics  within 2 ulp, subnormal results included; inf above 88.72, 0 below -103.97
 template <class Isa>
 HALFSTEP_INLINE Packet<Isa> exp(const Packet<Isa>& x) {
   using N = Packet<Isa>;
-  // Beyond these ends the result is 0 or inf anyway, and the exponent below stays in its range.
-  const N bounded = min(max(x, -104.0f), 89.0f);
-  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
-  const N shifted = fma(bounded, 1.44269504f, 0x1.8p23f);
-  const N n = shifted - 0x1.8p23f;
-  // ln 2 in two parts, the first so short that its product with n is exact.
-  const N r = fma(n, 2.12194440e-4f, fma(n, -0.693359375f, bounded));
-  const N tail = polynomial(r, 0.00139262508f, 0.00836323288f, 0.0416665542f, 0.166665767f, 0.5f);
-  const N power = fma(r * r, tail, r) + 1.0f;
-  // Two factors, because 2^n itself may not be a normal float.
-  const PacketBits<Isa> exponent = bits_of(shifted) - 0x4B400000u;
+  // Beyond these ends the result is 0 or inf anyway, and the exponent stays in its range.
+  PacketBits<Isa> exponent;
+  const N fraction = exp_fraction(clamp(x, -104.0f, 89.0f), exponent);
+  // Two factors, because 2^exponent itself may not be a normal float.
   const PacketBits<Isa> half = ((exponent + 512u) >> 1) - 256u;
   const N scale = from_bits<N>((half + 127u) << 23);
   const N other_scale = from_bits<N>((exponent - half + 127u) << 23);
-  return power * scale * other_scale;
+  return fraction * scale * other_scale;
 }
 
 /// The natural logarithm.
@@ -123,7 +138,9 @@ HALFSTEP_INLINE Packet<Isa> tanh(const Packet<Isa>& x) {
   const N r =
       polynomial(z, -0.00609671417f, 0.020997179f, -0.0538509096f, 0.133327697f, -0.333333289f);
   const N small = fma(x * z, r, x);
-  const N large = 1.0f - 2.0f / (exp(magnitude + magnitude) + 1.0f);
+  // From 10 on the result is 1.
+  const N bounded = clamp(magnitude, 0.0f, 10.0f);
+  const N large = 1.0f - 2.0f / (exp_of_moderate(bounded + bounded) + 1.0f);
   // On both sides, because the polynomial turns -0 into +0.
   return copy_sign(select(magnitude < 0.625f, small, large), x);
 }
@@ -140,10 +157,10 @@ HALFSTEP_INLINE Packet<Isa> erf(const Packet<Isa>& x) {
                          0.112836915f, -0.376126335f, 0.128379167f);
   const N small = fma(x, r, x);
   // -log(1 - erf t) is smooth, and 1 - erf t is nothing beside 1 from t = 4 on.
-  const N u = min(magnitude, 4.0f) - 1.0f;
+  const N u = clamp(magnitude, 0.0f, 4.0f) - 1.0f;
   const N g = polynomial(u, -1.64356965e-6f, 3.30293556e-5f, -0.000320518033f, 0.00205481069f,
                          -0.0100781164f, 0.0415754805f, 0.84310517f, 2.63896753f, 1.84960552f);
-  const N large = 1.0f - exp(-g);
+  const N large = 1.0f - exp_of_moderate(-g);
   return select(magnitude < 0.9296875f, small, copy_sign(large, x));
 }
 

@@ -83,12 +83,20 @@ HALFSTEP_HOST_DEVICE N abs(N x) {
 /// The smaller one; NaN when either is NaN.
 template <ScalarNumber N>
 HALFSTEP_HOST_DEVICE constexpr N min(N a, std::type_identity_t<N> b) {
-  return a < b || a != a ? a : b;
+  return b < a || b != b ? b : a;
 }
 /// The larger one; NaN when either is NaN.
 template <ScalarNumber N>
 HALFSTEP_HOST_DEVICE constexpr N max(N a, std::type_identity_t<N> b) {
-  return a > b || a != a ? a : b;
+  return b > a || b != b ? b : a;
+}
+
+/// The nearest number in [low, high], which must not be NaN; a NaN stays one.
+template <ScalarNumber N>
+HALFSTEP_HOST_DEVICE constexpr N clamp(N x, std::type_identity_t<N> low,
+                                       std::type_identity_t<N> high) {
+  const N capped = high < x ? high : x;
+  return low > capped ? low : capped;
 }
 
 HALFSTEP_HOST_DEVICE constexpr bool is_finite(float x) {
