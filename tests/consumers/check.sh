@@ -144,6 +144,11 @@ case $consumer in
     "$work/alike"
     refused_with 'undefined reference' "$CONSUMER_CXX" "$work/eigen.o" "$work/other_onednn.o" -o "$work/mixed"
     ;;
+  without_zlib)
+    "$CONSUMER_CXX" -std=c++20 -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" "$here/without_zlib.cpp" \
+      -o "$work/program" -pthread
+    "$work/program" "$HALFSTEP_SOURCE/examples/data/mnist"
+    ;;
   nvcc)
     command -v nvcc >/dev/null || skip "there is no nvcc"
     program=$HALFSTEP_SOURCE/examples/first_program.cpp
