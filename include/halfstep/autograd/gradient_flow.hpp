@@ -61,6 +61,15 @@ struct AddTo {
   }
 };
 
+/// Every element one value.
+struct SetTo {
+  float value;
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& x) const {
+    x = N(value);
+  }
+};
+
 /// Writes the elementwise pass `pass(gradient&, ins...)` over `shape` to an input's gradient: into
 /// `reusable`, a tensor that nobody needs any more (often the upstream itself), where it is the
 /// first gradient; summed over the axes along which the input was stretched.

@@ -97,6 +97,26 @@ auto smooth_l1_loss(const Variable<S, B>& x, const Tensor<U, typename B::DeviceT
                                 Variable<U, B>(target), reduction);
 }
 
+/// The mean (or sum) of -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), without overflow.
+template <class S, class B>
+auto bce_with_logits(const Variable<S, B>& x, const Variable<S, B>& target,
+                     LossReduction reduction = LossReduction::mean) {
+  return autograd::element_loss("bce_with_logits", formulas::BinaryCrossEntropy{}, x, target,
+                                reduction);
+}
+template <class S, class B, class U>
+auto bce_with_logits(const Variable<S, B>& x, const Tensor<U, typename B::DeviceType>& target,
+                     LossReduction reduction = LossReduction::mean) {
+  return autograd::element_loss("bce_with_logits", formulas::BinaryCrossEntropy{}, x,
+                                Variable<U, B>(target), reduction);
+}
+
+template <class S1, class B1, class S2, class B2>
+requires MixedStorage<S1, S2>
+auto bce_with_logits(const Variable<S1, B1>& x, const Variable<S2, B2>& target,
+                     LossReduction = {}) {
+  return autograd::refuse_mixed(x, target);
+}
 template <class S1, class B1, class S2, class B2>
 requires MixedStorage<S1, S2>
 auto mse_loss(const Variable<S1, B1>& x, const Variable<S2, B2>& target, LossReduction = {}) {

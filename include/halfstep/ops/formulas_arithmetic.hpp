@@ -144,6 +144,26 @@ struct LessOrEqual {
   }
 };
 
+/// y = a where the condition is not 0, else b: an elementwise pass.
+struct Choose {
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& y, const N& condition, const N& a,
+                                                       const N& b) const {
+    y = select(condition != constant<N>(0.0), a, b);
+  }
+};
+
+/// The gradient of what `Choose` took where the condition is not 0 (or where it is).
+template <bool chosen>
+struct KeepWhere {
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& gradient, const N& condition,
+                                                       const N& g) const {
+    const N zero = constant<N>(0.0);
+    gradient = chosen ? select(condition != zero, g, zero) : select(condition != zero, zero, g);
+  }
+};
+
 struct Absolute {
   static constexpr Saves saves = Saves::input;
   template <class N>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/numeric/packet_math.hpp>
 #include <halfstep/ops/formula.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::formulas {
@@ -43,6 +44,22 @@ struct SmoothAbsoluteError {
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N target_slope(const N& x, const N& target) const {
     return -slope(x, target);
+  }
+};
+
+/// -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), without overflow.
+struct BinaryCrossEntropy {
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x, const N& target) const {
+    return max(x, constant<N>(0.0)) - x * target + log1p(exp(-abs(x)));
+  }
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N slope(const N& x, const N& target) const {
+    return sigmoid(x) - target;
+  }
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N target_slope(const N& x, const N&) const {
+    return -x;
   }
 };
 
