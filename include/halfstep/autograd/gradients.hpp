@@ -48,20 +48,24 @@ struct StartCheck {
   HALFSTEP_HOST_DEVICE void operator()() const { state->check = FiniteCheck{}; }
 };
 
-/// x = f(x / scale) * scale.
+/// x = f(x m) / m, with m what unscales and clips.
 template <class F>
 struct TransformUnscaled {
   F f;
   const GradientState* state;
   struct Ready {
     F f;
-    float scale;
+    float multiplier;
+    float inverse;
     template <class N>
     HALFSTEP_INLINE void operator()(N& x) const {
-      x = f(x * N(1.0f / scale)) * N(scale);
+      x = f(x * N(multiplier)) * N(inverse);
     }
   };
-  HALFSTEP_HOST_DEVICE Ready prepared() const { return {f, static_cast<float>(state->scale)}; }
+  HALFSTEP_HOST_DEVICE Ready prepared() const {
+    return {f, static_cast<float>(state->multiplier()),
+            static_cast<float>(1.0 / state->multiplier())};
+  }
 };
 
 }  // namespace autograd
@@ -151,7 +155,7 @@ class [[nodiscard]] Gradients {
     check();
     return download().check.found_inf == 0;
   }
-  /// The gradient of one parameter in FP32, without the loss scale. Waits for it.
+  /// The gradient of one parameter in FP32, without the loss scale, clipped. Waits for it.
   /// @throws UsageError  there is no parameter of that name
   std::vector<float> read(std::string_view name) requires std::same_as<State, Unscaled> {
     require("read");
@@ -170,8 +174,8 @@ class [[nodiscard]] Gradients {
         take(segment.gradients());
     });
     Backend::download(std::as_const(staged).data(), std::span<float>(values));
-    const double scale = download().scale;
-    for (float& value : values) value = static_cast<float>(value / scale);
+    const double multiplier = download().multiplier();
+    for (float& value : values) value = static_cast<float>(value * multiplier);
     return values;
   }
   /// Replaces every gradient g by f(g), computed on the unscaled value in FP32 and stored scaled;
@@ -179,11 +183,16 @@ class [[nodiscard]] Gradients {
   /// numeric/packet.hpp).
   template <class F>
   void transform(const F& f) requires std::same_as<State, Unscaled> {
+    change_stored(autograd::TransformUnscaled<F>{f, state()});
+  }
+  /// Runs an elementwise pass over the gradients as they are stored: `state()` says what they have
+  /// to be multiplied by. They are checked again before the step.
+  template <class Pass>
+  void change_stored(const Pass& pass) requires std::same_as<State, Unscaled> {
     require("transform");
     checked_ = false;
     store_->for_each_segment([&](auto& segment) {
       if (segment.frozen()) return;
-      const autograd::TransformUnscaled<F> pass{f, state_.data()};
       if (accumulated_ && !segment.accumulators().empty())
         Backend::for_each_element(segment.size(), pass, in_out(segment.accumulators().view()));
       else
