@@ -10,29 +10,15 @@
 #include <random>
 #include <vector>
 
+#include "numbers.hpp"
+
 // What every backend's product must do, whatever it multiplies.
 namespace gemm_checks {
 
 namespace hs = halfstep;
 
-template <class T>
-std::vector<T> normal_numbers(hs::Index n, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  std::vector<T> values(static_cast<std::size_t>(n));
-  for (T& value : values) value = hs::storage_cast<T>(normal(generator));
-  return values;
-}
-
-template <class T>
-std::vector<double> as_double(const std::vector<T>& values, bool absolute = false) {
-  std::vector<double> result;
-  for (const T& value : values) {
-    const double number = hs::storage_cast<double>(value);
-    result.push_back(absolute ? std::fabs(number) : number);
-  }
-  return result;
-}
+using numbers::as_double;
+using numbers::normal_numbers;
 
 /// |C - R| <= u_out |R| + (1 + u_out) gamma_K(u_acc) (|A||B|), R in double from the rounded inputs
 /// (Higham, ch. 3); bias and beta C are two more terms of each sum.

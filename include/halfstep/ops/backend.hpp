@@ -47,7 +47,7 @@ enum class Reduction : std::uint8_t { sum, max, min };
 /// Copies element (i0, i1, ...) from `from[from_offset + sum i * from_strides]` to
 /// `to[to_offset + sum i * to_strides]`: transposes, slices, broadcasts (stride 0), concatenation.
 struct StridedCopy {
-  Shape extents;
+  Shape extents{};
   std::array<Index, Shape::max_rank> from_strides{};
   std::array<Index, Shape::max_rank> to_strides{};
   Index from_offset = 0;
