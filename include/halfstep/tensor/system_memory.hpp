@@ -30,4 +30,27 @@ inline void* allocate_system_memory(std::size_t bytes) {
 
 inline void free_system_memory(void* memory) { std::free(memory); }
 
+/// Address space that nobody may touch until it is opened; memory comes with the first write.
+inline void* reserve_closed_memory(std::size_t bytes) {
+#if defined(__linux__)
+  void* memory =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED)
+    fail<BackendError>("out of address space: ", bytes, " bytes were asked for");
+  return memory;
+#else
+  return allocate_system_memory(bytes);
+#endif
+}
+
+/// Opens or closes what `reserve_closed_memory` gave. Without an operating system that can close
+/// memory it stays open.
+inline void open_memory([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes,
+                        [[maybe_unused]] bool open) {
+#if defined(__linux__)
+  if (::mprotect(memory, bytes, open ? PROT_READ | PROT_WRITE : PROT_NONE) != 0)
+    fail<BackendError>("the system refused to change the protection of ", bytes, " bytes");
+#endif
+}
+
 }  // namespace halfstep

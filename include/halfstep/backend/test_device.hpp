@@ -1,0 +1,148 @@
+#pragma once
+
+#include <halfstep/backend/delayed_queue.hpp>
+#include <halfstep/backend/reference.hpp>
+
+#include <memory>
+#include <type_traits>
+
+namespace halfstep::inline HALFSTEP_ABI {
+namespace backend {
+
+/// A device for tests: the reference's operations, asked for now and done when the host waits. A
+/// training step that runs here neither reads device memory on the host nor waits unseen.
+///
+/// @throws UsageError  an operation was given host memory
+struct Delayed {
+  using DeviceType = device::Delayed;
+  static constexpr std::string_view name = "delayed";
+
+  template <class T>
+  static constexpr bool has_storage = Reference::has_storage<T>;
+  template <class In, class Compute, class Out>
+  static constexpr bool has_gemm = Reference::has_gemm<In, Compute, Out>;
+
+  template <class Compute, class In, class Out, class Bias>
+  static void gemm(const GemmProblem& p, const In* a, const In* b, Out* c, const Bias* bias) {
+    check("gemm", a, b, c, bias);
+    add([=] { Reference::gemm<Compute>(p, a, b, c, bias); });
+  }
+
+  template <class F, class... Arguments>
+  static void for_each_element(Index n, const F& f, Arguments... arrays) {
+    check("for_each_element", arrays.data...);
+    check_functor<F>();
+    add([=] { Reference::for_each_element(n, f, arrays...); });
+  }
+
+  template <Reduction R, class F, class Out, class... Ins>
+  static void reduce(const ReduceProblem& p, const F& map, Out* out, const Ins*... ins) {
+    check("reduce", out, ins...);
+    check_functor<F>();
+    add([=] { Reference::reduce<R>(p, map, out, ins...); });
+  }
+
+  template <class In, class Out>
+  static void softmax(Index rows, Index n, bool logarithm, const In* x, Out* y) {
+    check("softmax", x, y);
+    add([=] { Reference::softmax(rows, n, logarithm, x, y); });
+  }
+  template <class T>
+  static void softmax_backward(Index rows, Index n, bool logarithm, const T* y, const T* upstream,
+                               T* gradient, bool accumulate) {
+    check("softmax_backward", y, upstream, gradient);
+    add([=] {
+      Reference::softmax_backward(rows, n, logarithm, y, upstream, gradient, accumulate);
+    });
+  }
+  template <class In, class Scalar>
+  static void cross_entropy(Index rows, Index n, const CrossEntropy& settings, const In* logits,
+                            const std::int32_t* target, Scalar* loss, Scalar* log_sum) {
+    check("cross_entropy", logits, target, loss, log_sum);
+    add([=] { Reference::cross_entropy(rows, n, settings, logits, target, loss, log_sum); });
+  }
+  template <class In, class Scalar, class Out>
+  static void cross_entropy_backward(Index rows, Index n, const CrossEntropy& settings,
+                                     const In* logits, const std::int32_t* target,
+                                     const Scalar* log_sum, const Scalar* factor, Out* gradient,
+                                     bool accumulate) {
+    check("cross_entropy_backward", logits, target, log_sum, factor, gradient);
+    add([=] {
+      Reference::cross_entropy_backward(rows, n, settings, logits, target, log_sum, factor,
+                                        gradient, accumulate);
+    });
+  }
+
+  template <class From, class To>
+  static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
+    check("strided_copy", from, to);
+    add([=] { Reference::strided_copy(copy, from, to); });
+  }
+  template <class T>
+  static void gather_rows(Index n, Index width, Index rows, const T* table,
+                          const std::int32_t* index, T* out) {
+    check("gather_rows", table, index, out);
+    add([=] { Reference::gather_rows(n, width, rows, table, index, out); });
+  }
+  template <class T>
+  static void scatter_add_rows(Index n, Index width, Index rows, const T* values,
+                               const std::int32_t* index, T* table) {
+    check("scatter_add_rows", values, index, table);
+    add([=] { Reference::scatter_add_rows(n, width, rows, values, index, table); });
+  }
+  template <class T>
+  static void check_finite(Index n, const T* x, FiniteCheck* into) {
+    check("check_finite", x, into);
+    add([=] { Reference::check_finite(n, x, into); });
+  }
+
+  template <class F>
+  static void once(const F& f) {
+    check_functor<F>();
+    add([=] { f(); });
+  }
+
+  /// The source may be gone before the queue comes to it, so it is copied.
+  template <class T>
+  static void upload(std::span<const T> from, T* to) {
+    check("upload", to);
+    const auto staged = std::make_shared<std::vector<T>>(from.begin(), from.end());
+    add([=] { std::copy(staged->begin(), staged->end(), to); });
+  }
+  template <class T>
+  static void download(const T* from, std::span<T> to) {
+    check("download", from);
+    add([=] { std::copy_n(from, to.size(), to.begin()); });
+    synchronize();
+  }
+  template <class T>
+  static void copy(Index n, const T* from, T* to) {
+    check("copy", from, to);
+    add([=] { std::copy_n(from, n, to); });
+  }
+  static void synchronize() { DelayedQueue::shared().synchronize(); }
+  /// How often the host has waited for the device: a training step must not.
+  static std::size_t synchronizations() { return DelayedQueue::shared().synchronizations(); }
+
+ private:
+  template <class Work>
+  static void add(Work work) {
+    DelayedQueue::shared().add(std::move(work));
+  }
+  template <class F>
+  static void check_functor() {
+    static_assert(std::is_trivially_copyable_v<F>,
+                  "halfstep: a functor goes to the device byte by byte; give it plain members");
+  }
+  template <class... T>
+  static void check(const char* operation, const T*... addresses) {
+    for (const void* address : {static_cast<const void*>(addresses)...})
+      if (address != nullptr && !DelayedQueue::shared().owns(address))
+        fail<UsageError>(operation,
+                         ": an address is host memory and the backend is `delayed`; "
+                         "upload the numbers first");
+  }
+};
+
+}  // namespace backend
+}  // namespace halfstep
