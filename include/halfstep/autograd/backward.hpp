@@ -17,6 +17,11 @@ struct ScaledLoss {
 
 namespace autograd {
 
+/// Whether a Setup's gradients may be computed without a loss scale.
+template <class Setup>
+inline constexpr bool may_go_unscaled = !std::same_as<typename Setup::Gradient, float16> ||
+                                        AllowsUnscaledFloat16<typename Setup::Precision>;
+
 /// The gradient of a loss with respect to itself, times the loss scale.
 template <class S>
 struct Seed {
@@ -72,14 +77,14 @@ void start(ParameterStore<B>& store) {
   store.for_each_segment([](auto& segment) {
     if (segment.frozen()) return;
     segment.allocate_gradients();
-    for (auto& slot : segment.slots()) slot->forget();
+    segment.forget_gradients();
   });
 }
 template <class B>
 void settle(ParameterStore<B>& store) {
   store.for_each_segment([](auto& segment) {
     if (segment.frozen()) return;
-    for (auto& slot : segment.slots()) slot->settle();
+    segment.settle_gradients();
   });
 }
 
@@ -97,12 +102,6 @@ TensorOf<GradientState, typename Setup::Backend> gather(
   return state;
 }
 
-/// Whether micro-batches are summed beside a segment's 16-bit gradients, in FP32.
-template <class Setup, class Segment>
-constexpr bool sums_in_float(const Segment&) {
-  return Segment::has_masters && std::same_as<typename Setup::GradientAccumulator, float>;
-}
-
 /// Adds another loss's gradients to those of a token.
 template <class State, class S, class Setup>
 void gather_more(const Variable<S, typename Setup::Backend>& loss, const double* scale,
@@ -110,15 +109,17 @@ void gather_more(const Variable<S, typename Setup::Backend>& loss, const double*
   using B = typename Setup::Backend;
   auto& store = *gradients.store();
   // FP32 sums are begun with what the arenas hold; then each pass writes them anew and is added.
+  constexpr bool in_float = std::same_as<typename Setup::GradientAccumulator, float>;
+  const auto sums = [](auto& segment) { return in_float && segment.has_16_bits(); };
   store.for_each_segment([&](auto& segment) {
-    if (segment.frozen() || !sums_in_float<Setup>(segment)) return;
+    if (segment.frozen() || !sums(segment)) return;
     if (!gradients.accumulated()) segment.accumulate(true);
-    for (auto& slot : segment.slots()) slot->forget();
+    segment.forget_gradients();
   });
   run_backward(loss, scale);
   settle(store);
   store.for_each_segment([&](auto& segment) {
-    if (!segment.frozen() && sums_in_float<Setup>(segment)) segment.accumulate(false);
+    if (!segment.frozen() && sums(segment)) segment.accumulate(false);
   });
   gradients.set_accumulated();
   B::once(StateAfter<S>{loss.value().data(), scale, gradients.state(), false});
@@ -138,8 +139,7 @@ void backward(const Variable<S, B>& loss) {
 template <class S, class Setup>
 Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& loss,
                                     const Parameters<Setup>& parameters) {
-  static_assert(!std::same_as<typename Setup::Gradient, float16> ||
-                    AllowsUnscaledFloat16<typename Setup::Precision>,
+  static_assert(autograd::may_go_unscaled<Setup>,
                 "halfstep: float16 gradients need loss scaling, or small ones flush to zero; call "
                 "backward(scaler.scale(loss)), or say AllowUnscaledFloat16 in the policy");
   auto state = autograd::gather(loss, nullptr, parameters);
@@ -152,6 +152,26 @@ template <class S, class Setup>
 Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled) {
   auto state = autograd::gather(scaled.loss, scaled.scale.data(), scaled.parameters);
   return {scaled.parameters.store(), std::move(state)};
+}
+
+/// Computes the gradients of several models under one loss, and returns a tuple with a token each:
+///
+///   auto [of_a, of_b] = backward(scaler.scale(loss), a.parameters(), b.parameters());
+///
+/// @throws UsageError  a token of one of them is still held, or a model was handed over twice
+template <class S, class B, class First, class Second, class... More>
+auto backward(const Variable<S, B>& loss, const Parameters<First>& first,
+              const Parameters<Second>& second, const Parameters<More>&... more) {
+  static_assert(autograd::may_go_unscaled<First> && autograd::may_go_unscaled<Second> &&
+                    (autograd::may_go_unscaled<More> && ...),
+                "halfstep: float16 gradients need loss scaling, or small ones flush to zero; call "
+                "backward(scaler.scale(loss), ...), or say AllowUnscaledFloat16 in the policy");
+  return autograd::gather_all<Unscaled>(loss, nullptr, first, second, more...);
+}
+template <class S, class Setup, class First, class Second, class... More>
+auto backward(const ScaledLoss<S, Setup>& scaled, const Parameters<First>& first,
+              const Parameters<Second>& second, const Parameters<More>&... more) {
+  return autograd::gather_all<Scaled>(scaled.loss, scaled.scale.data(), first, second, more...);
 }
 
 /// Adds the gradients of another loss or micro-batch, computed at the same scale: in FP32 where the

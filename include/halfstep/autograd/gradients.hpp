@@ -125,8 +125,8 @@ class [[nodiscard]] Gradients {
     require("check");
     if (std::exchange(checked_, true)) return;
     Backend::once(autograd::StartCheck{state_.data()});
-    for_each_arena([&](auto&, const auto& gradients) {
-      Backend::check_finite(gradients.size(), gradients.data(), &state_.data()->check);
+    store_->for_each_segment([&](auto& segment) {
+      if (!segment.frozen()) segment.check_gradients(accumulated_, &state_.data()->check);
     });
     Backend::once(autograd::FinishCheck{state_.data()});
   }
@@ -135,14 +135,7 @@ class [[nodiscard]] Gradients {
   /// where micro-batches were accumulated in FP32.
   template <class F>
   void for_each_arena(F&& f) {
-    require("read");
-    store_->for_each_segment([&](auto& segment) {
-      if (segment.frozen()) return;
-      if (accumulated_ && !segment.accumulators().empty())
-        f(segment, std::as_const(segment.accumulators()).view());
-      else
-        f(segment, std::as_const(segment.gradients()).view());
-    });
+    with_arenas([&](auto& segment, auto& arena) { f(segment, arena.read()); });
   }
 
   /// The 2-norm of all gradients, unscaled. Waits for them.
@@ -160,20 +153,8 @@ class [[nodiscard]] Gradients {
   std::vector<float> read(std::string_view name) requires std::same_as<State, Unscaled> {
     require("read");
     const std::size_t index = store_->find(name);
-    const Index count = store_->info(index).shape.size();
-    std::vector<float> values(static_cast<std::size_t>(count));
-    TensorOf<float, Backend> staged(Shape{count});
-    store_->visit_parameter(index, [&](auto& segment, Index offset) {
-      const auto take = [&](auto& arena) {
-        Backend::for_each_element(count, autograd::Assign{}, out(staged.view()),
-                                  in(arena.view().rows(offset, count)));
-      };
-      if (accumulated_ && !segment.accumulators().empty())
-        take(segment.accumulators());
-      else
-        take(segment.gradients());
-    });
-    Backend::download(std::as_const(staged).data(), std::span<float>(values));
+    std::vector<float> values(static_cast<std::size_t>(store_->info(index).shape.size()));
+    store_->segment_of(index).read_gradients(accumulated_, store_->offset_of(index), values);
     const double multiplier = download().multiplier();
     for (float& value : values) value = static_cast<float>(value * multiplier);
     return values;
@@ -191,12 +172,8 @@ class [[nodiscard]] Gradients {
   void change_stored(const Pass& pass) requires std::same_as<State, Unscaled> {
     require("transform");
     checked_ = false;
-    store_->for_each_segment([&](auto& segment) {
-      if (segment.frozen()) return;
-      if (accumulated_ && !segment.accumulators().empty())
-        Backend::for_each_element(segment.size(), pass, in_out(segment.accumulators().view()));
-      else
-        Backend::for_each_element(segment.size(), pass, in_out(segment.gradients().view()));
+    with_arenas([&](auto&, auto& arena) {
+      Backend::for_each_element(arena.size(), pass, in_out(arena.view()));
     });
   }
 
@@ -226,6 +203,20 @@ class [[nodiscard]] Gradients {
   }
 
  private:
+  /// Calls f(segment, arena) with the arena that counts: the gradients, or the FP32 sums.
+  template <class F>
+  void with_arenas(F&& f) {
+    require("read");
+    store_->for_each_stored(typename Setup::Storages{}, [&](auto& segment) {
+      using Segment = std::remove_reference_t<decltype(segment)>;
+      if (segment.frozen()) return;
+      if constexpr (Segment::has_masters &&
+                    std::same_as<typename Setup::GradientAccumulator, float>) {
+        if (accumulated_) return f(segment, segment.accumulators());
+      }
+      f(segment, segment.gradients());
+    });
+  }
   void require(const char* action) const {
     if (store_ == nullptr)
       fail<UsageError>(action, " gradients: this token was moved from or is used up; keep the one ",

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <halfstep/autograd/segment.hpp>
+#include <halfstep/numeric/storage_list.hpp>
 
 #include <functional>
 #include <memory>
 #include <string_view>
-#include <variant>
+#include <type_traits>
 
 namespace halfstep::inline HALFSTEP_ABI {
 
@@ -29,13 +30,6 @@ class ParameterStore {
  public:
   template <class T>
   using SegmentOf = autograd::Segment<T, B>;
-  using AnySegment = std::conditional_t<
-      B::template has_storage<double>,
-      std::variant<std::unique_ptr<SegmentOf<float>>, std::unique_ptr<SegmentOf<float16>>,
-                   std::unique_ptr<SegmentOf<bfloat16>>, std::unique_ptr<SegmentOf<double>>>,
-      std::variant<std::unique_ptr<SegmentOf<float>>, std::unique_ptr<SegmentOf<float16>>,
-                   std::unique_ptr<SegmentOf<bfloat16>>>>;
-
   /// Registers a parameter stored as `T` and returns its index.
   /// @throws UsageError  the arenas are laid out already, or the name is taken
   template <class T>
@@ -56,7 +50,7 @@ class ParameterStore {
   Variable<T, B> variable(std::size_t index) {
     lay_out();
     const Entry& entry = entries_[index];
-    SegmentOf<T>& segment = *std::get<std::unique_ptr<SegmentOf<T>>>(segments_[entry.segment]);
+    auto& segment = static_cast<SegmentOf<T>&>(*segments_[entry.segment]);
     TensorOf<T, B> value =
         segment.values().rows(entry.offset, entry.info.shape.size()).reshaped(entry.info.shape);
     if (entry.info.frozen) return value;
@@ -69,7 +63,7 @@ class ParameterStore {
     if (laid_out_) return;
     laid_out_ = true;
     for (Entry& entry : entries_) (this->*entry.place)(entry);
-    for_each_segment([](auto& segment) { segment.allocate(); });
+    for (auto& segment : segments_) segment->allocate();
     initialise(seed_);
   }
   bool laid_out() const { return laid_out_; }
@@ -113,8 +107,7 @@ class ParameterStore {
     if (static_cast<Index>(values.size()) != entry.info.shape.size())
       fail<ShapeError>("parameter '", entry.info.name, "' of shape ", entry.info.shape,
                        " does not take ", values.size(), " values");
-    std::visit([&](auto& segment) { segment->write(entry.offset, values); },
-               segments_[entry.segment]);
+    segments_[entry.segment]->write(entry.offset, values);
     ++version_;
   }
   /// The most exact FP32 values there are: the master's, else the weight's.
@@ -122,24 +115,38 @@ class ParameterStore {
     lay_out();
     const Entry& entry = entries_[index];
     std::vector<float> values(static_cast<std::size_t>(entry.info.shape.size()));
-    std::visit([&](auto& segment) { segment->read(entry.offset, values); },
-               segments_[entry.segment]);
+    segments_[entry.segment]->read(entry.offset, values);
     return values;
   }
   /// Rises with every write, so that who keeps something beside the weights sees it.
   std::uint64_t version() const { return version_; }
 
-  /// Calls f(Segment<T, B>&) for each segment.
+  std::size_t segment_count() const { return segments_.size(); }
+  /// Calls f(SegmentBase<B>&) for each segment.
   template <class F>
   void for_each_segment(F&& f) {
-    for (AnySegment& segment : segments_) std::visit([&](auto& held) { f(*held); }, segment);
+    for (auto& segment : segments_) f(*segment);
   }
-  /// Calls f(index, Segment<T, B>&, offset) for one parameter.
-  template <class F>
-  void visit_parameter(std::size_t index, F&& f) {
+  /// Calls f(Segment<T, B>&) for each segment; T is one of Types. What is compiled is only what a
+  /// model stores.
+  /// @throws PrecisionError  a layer's parameters are stored in another type
+  template <class... Types, class F>
+  void for_each_stored(StorageList<Types...> types, F&& f) {
+    for (auto& segment : segments_) visit(types, *segment, f);
+  }
+  /// Where a parameter lies.
+  autograd::SegmentBase<B>& segment_of(std::size_t index) {
     lay_out();
-    std::visit([&](auto& held) { f(*held, entries_[index].offset); },
-               segments_[entries_[index].segment]);
+    return *segments_[entries_[index].segment];
+  }
+  Index offset_of(std::size_t index) {
+    lay_out();
+    return entries_[index].offset;
+  }
+  /// Calls f(Segment<T, B>&, offset) for one parameter; T is one of Types.
+  template <class... Types, class F>
+  void visit_parameter(StorageList<Types...> types, std::size_t index, F&& f) {
+    visit(types, segment_of(index), [&](auto& segment) { f(segment, entries_[index].offset); });
   }
 
   /// Training mode (dropout drops, statistics move) or evaluation mode.
@@ -177,25 +184,35 @@ class ParameterStore {
 
   template <class T>
   void place(Entry& entry) {
-    using Held = std::unique_ptr<SegmentOf<T>>;
     std::size_t at = 0;
-    for (; at < segments_.size(); ++at)
-      if (const Held* held = std::get_if<Held>(&segments_[at]);
-          held != nullptr && (*held)->group() == entry.info.group &&
-          (*held)->frozen() == entry.info.frozen)
-        break;
+    while (at < segments_.size() && !(segments_[at]->storage() == numeric_traits<T>::name &&
+                                      segments_[at]->group() == entry.info.group &&
+                                      segments_[at]->frozen() == entry.info.frozen))
+      ++at;
     if (at == segments_.size())
-      segments_.emplace_back(std::make_unique<SegmentOf<T>>(entry.info.group, entry.info.frozen));
-    SegmentOf<T>& segment = *std::get<Held>(segments_[at]);
+      segments_.push_back(std::make_unique<SegmentOf<T>>(entry.info.group, entry.info.frozen));
+    auto& segment = static_cast<SegmentOf<T>&>(*segments_[at]);
     entry.segment = at;
     entry.offset = segment.reserve(entry.info.shape);
     entry.slot = segment.slots().size();
     segment.slots().emplace_back(
         new autograd::ParameterSlot<T, B>(segment, entry.offset, entry.info.shape));
   }
+  template <class... Types, class F>
+  static void visit(StorageList<Types...>, autograd::SegmentBase<B>& segment, F&& f) {
+    const auto is = [&]<class T>(std::type_identity<T>) {
+      if (segment.storage() != numeric_traits<T>::name) return false;
+      f(static_cast<SegmentOf<T>&>(segment));
+      return true;
+    };
+    if (!(is(std::type_identity<Types>{}) || ...))
+      fail<PrecisionError>("a layer stores its parameters as ", segment.storage(), ", which its ",
+                           "model's Setup does not know; make it Setup<Policy, Backend, ",
+                           "also_stores<", segment.storage(), ">>");
+  }
 
   std::vector<Entry> entries_;
-  std::vector<AnySegment> segments_;
+  std::vector<std::unique_ptr<autograd::SegmentBase<B>>> segments_;
   bool laid_out_ = false;
   bool training_ = true;
   bool gradients_held_ = false;

@@ -2,28 +2,14 @@
 
 #include <halfstep/autograd/variable.hpp>
 #include <halfstep/numeric/numeric_traits.hpp>
+#include <halfstep/ops/finite_check.hpp>
 
-#include <string>
+#include <cstring>
+#include <memory>
+#include <string_view>
 #include <vector>
 
 namespace halfstep::inline HALFSTEP_ABI::autograd {
-
-/// Sets every element.
-struct Fill {
-  float value = 0.0f;
-  template <class N>
-  HALFSTEP_INLINE void operator()(N& x) const {
-    x = N(value);
-  }
-};
-
-/// Copies with a change of storage type: one rounding.
-struct Assign {
-  template <class N>
-  HALFSTEP_INLINE void operator()(N& to, const N& from) const {
-    to = from;
-  }
-};
 
 template <class T, class B>
 class Segment;
@@ -63,7 +49,7 @@ class ParameterSlot final : public Slot<T, B> {
   /// After a backward pass: a gradient that nobody wrote is zero, never stale.
   void settle() {
     if (std::exchange(written_, true)) return;
-    B::for_each_element(this->shape_.size(), Fill{}, out(gradient_view()));
+    B::clear(this->shape_.size(), gradient_view().data());
   }
 
  private:
@@ -73,20 +59,24 @@ class ParameterSlot final : public Slot<T, B> {
 };
 
 /// Parameters of one storage type and one group, one after the other in flat arenas, so that an
-/// optimizer's step is one pass over memory.
-template <class T, class B>
-class Segment {
+/// optimizer's step is one pass over memory. What does not depend on the type at compile time.
+template <class B>
+class SegmentBase {
  public:
-  using Storage = T;
   /// Parameters start at multiples of this many elements: a cache line in any storage type.
   static constexpr Index alignment = 32;
-  /// Whether FP32 masters are kept beside the values.
-  static constexpr bool has_masters = numeric_traits<T>::is_16_bit;
 
-  Segment(int group, bool frozen) : group_(group), frozen_(frozen) {}
-  Segment(const Segment&) = delete;
-  Segment& operator=(const Segment&) = delete;
+  SegmentBase(std::string_view storage, int group, bool frozen)
+      : storage_(storage), group_(group), frozen_(frozen) {}
+  virtual ~SegmentBase() = default;
+  SegmentBase(const SegmentBase&) = delete;
+  SegmentBase& operator=(const SegmentBase&) = delete;
 
+  /// The name of the type that the weights are stored in.
+  std::string_view storage() const { return storage_; }
+  bool has_16_bits() const {
+    return storage_ == numeric_traits<float16>::name || storage_ == numeric_traits<bfloat16>::name;
+  }
   int group() const { return group_; }
   bool frozen() const { return frozen_; }
   Index size() const { return size_; }
@@ -97,65 +87,135 @@ class Segment {
     size_ += (shape.size() + alignment - 1) / alignment * alignment;
     return offset;
   }
-  void allocate() {
-    values_ = TensorOf<T, B>({size_});
-    B::for_each_element(size_, Fill{}, out(values_.view()));
-    if constexpr (has_masters) {
-      masters_ = TensorOf<float, B>({size_});
-      B::for_each_element(size_, Fill{}, out(masters_.view()));
-    }
-  }
-  void allocate_gradients() {
-    if (!gradients_.empty()) return;
-    gradients_ = TensorOf<T, B>({size_});
-    B::for_each_element(size_, Fill{}, out(gradients_.view()));
-  }
 
-  TensorOf<T, B>& values() { return values_; }
-  TensorOf<T, B>& gradients() { return gradients_; }
-  /// Sums over micro-batches in FP32, where a policy asks for them; empty until then.
-  TensorOf<float, B>& accumulators() { return accumulators_; }
-  /// Adds this backward pass's gradients to the FP32 sums, or begins the sums with them.
-  void accumulate(bool first) {
-    if (accumulators_.empty()) accumulators_ = TensorOf<float, B>({size_});
-    if (first)
-      B::for_each_element(size_, Assign{}, out(accumulators_.view()), in(gradients_.view()));
-    else
-      B::for_each_element(size_, Add{}, in_out(accumulators_.view()), in(gradients_.view()));
-  }
   /// The FP32 values of 16-bit weights: from the initialiser until an optimizer that keeps masters
   /// takes them over, or one that keeps none drops them. Empty for 32-bit storage.
   TensorOf<float, B>& masters() { return masters_; }
+  /// Sums over micro-batches in FP32, where a policy asks for them; empty until then.
+  TensorOf<float, B>& accumulators() { return accumulators_; }
+
+  virtual void allocate() = 0;
+  virtual void allocate_gradients() = 0;
+  virtual Index value_bytes() const = 0;
+  virtual bool has_gradients() const = 0;
+  /// Before a backward pass: gradients are of the step before.
+  virtual void forget_gradients() = 0;
+  /// After one: gradients that nobody wrote are zero.
+  virtual void settle_gradients() = 0;
+  /// Adds this backward pass's gradients to the FP32 sums, or begins the sums with them.
+  virtual void accumulate(bool first) = 0;
+  /// Reads all gradients, or the FP32 sums, once.
+  virtual void check_gradients(bool accumulated, FiniteCheck* into) const = 0;
+  virtual void check_gradient(Index offset, Index count, FiniteCheck* into) const = 0;
+  /// Reads a part of the gradients, or of the FP32 sums, as they are stored.
+  virtual void read_gradients(bool accumulated, Index offset, std::span<float> values) const = 0;
+  /// Writes FP32 values, to the masters where there are any, and rounded to the weights.
+  virtual void write(Index offset, std::span<const float> values) = 0;
+  /// Reads the most exact values there are: the masters, else the weights.
+  virtual void read(Index offset, std::span<float> values) const = 0;
+  /// Reads weights as they are stored.
+  virtual void read_stored(Index offset, std::span<std::byte> bytes) const = 0;
+
+ protected:
+  Index size_ = 0;
+  TensorOf<float, B> masters_;
+  TensorOf<float, B> accumulators_;
+
+ private:
+  std::string_view storage_;
+  int group_;
+  bool frozen_;
+};
+
+/// A segment whose weights and gradients are stored as `T`.
+template <class T, class B>
+class Segment final : public SegmentBase<B> {
+ public:
+  using Storage = T;
+  /// Whether FP32 masters are kept beside the values.
+  static constexpr bool has_masters = numeric_traits<T>::is_16_bit;
+
+  Segment(int group, bool frozen) : SegmentBase<B>(numeric_traits<T>::name, group, frozen) {}
+
+  TensorOf<T, B>& values() { return values_; }
+  TensorOf<T, B>& gradients() { return gradients_; }
   std::vector<Handle<ParameterSlot<T, B>>>& slots() { return slots_; }
 
-  /// Writes FP32 values, to the masters where there are any, and rounded to the weights.
-  void write(Index offset, std::span<const float> values) {
+  void allocate() override {
+    values_ = cleared<T>();
+    if constexpr (has_masters) masters_ = cleared<float>();
+  }
+  void allocate_gradients() override {
+    if (gradients_.empty()) gradients_ = cleared<T>();
+  }
+  Index value_bytes() const override { return values_.size() * Index{sizeof(T)}; }
+  bool has_gradients() const override { return !gradients_.empty(); }
+  void forget_gradients() override {
+    for (auto& slot : slots_) slot->forget();
+  }
+  void settle_gradients() override {
+    for (auto& slot : slots_) slot->settle();
+  }
+  void accumulate(bool first) override {
+    if (accumulators_.empty()) accumulators_ = TensorOf<float, B>({size_});
+    if (first)
+      B::convert(size_, std::as_const(gradients_).data(), accumulators_.data());
+    else
+      B::for_each_element(size_, Add{}, in_out(accumulators_.view()), in(gradients_.read()));
+  }
+  void check_gradients(bool accumulated, FiniteCheck* into) const override {
+    if (accumulated && !accumulators_.empty())
+      B::check_finite(size_, accumulators_.data(), into);
+    else
+      B::check_finite(size_, gradients_.data(), into);
+  }
+  void check_gradient(Index offset, Index count, FiniteCheck* into) const override {
+    B::check_finite(count, gradients_.data() + offset, into);
+  }
+  void read_gradients(bool accumulated, Index offset, std::span<float> values) const override {
+    if (accumulated && !accumulators_.empty())
+      B::download(accumulators_.data() + offset, values);
+    else
+      widen(gradients_.data() + offset, values);
+  }
+  void write(Index offset, std::span<const float> values) override {
     const auto count = static_cast<Index>(values.size());
     TensorOf<float, B> staged({count});
     B::upload(values, staged.data());
-    B::for_each_element(count, Assign{}, Out<T>{values_.data() + offset}, in(staged.view()));
-    if (!masters_.empty()) B::copy(count, staged.data(), masters_.data() + offset);
+    B::convert(count, std::as_const(staged).data(), values_.data() + offset);
+    if (!masters_.empty()) B::copy(count, std::as_const(staged).data(), masters_.data() + offset);
   }
-  /// Reads the most exact values there are: the masters, else the weights.
-  void read(Index offset, std::span<float> values) {
-    const auto count = static_cast<Index>(values.size());
-    if (!masters_.empty()) {
-      B::download(static_cast<const float*>(masters_.data() + offset), values);
-      return;
-    }
-    TensorOf<float, B> staged({count});
-    B::for_each_element(count, Assign{}, out(staged.view()), In<T>{values_.data() + offset});
-    B::download(std::as_const(staged).data(), values);
+  void read(Index offset, std::span<float> values) const override {
+    if (!masters_.empty())
+      B::download(masters_.data() + offset, values);
+    else
+      widen(values_.data() + offset, values);
+  }
+  void read_stored(Index offset, std::span<std::byte> bytes) const override {
+    std::vector<T> values(bytes.size() / sizeof(T));
+    B::download(values_.data() + offset, std::span<T>(values));
+    std::memcpy(bytes.data(), values.data(), bytes.size());
   }
 
  private:
-  int group_;
-  bool frozen_;
-  Index size_ = 0;
+  using SegmentBase<B>::size_;
+  using SegmentBase<B>::masters_;
+  using SegmentBase<B>::accumulators_;
+
+  template <class U>
+  TensorOf<U, B> cleared() const {
+    TensorOf<U, B> arena({size_});
+    B::clear(size_, arena.data());
+    return arena;
+  }
+  static void widen(const T* from, std::span<float> values) {
+    TensorOf<float, B> staged(Shape{static_cast<Index>(values.size())});
+    B::convert(staged.size(), from, staged.data());
+    B::download(std::as_const(staged).data(), values);
+  }
+
   TensorOf<T, B> values_;
   TensorOf<T, B> gradients_;
-  TensorOf<float, B> accumulators_;
-  TensorOf<float, B> masters_;
   std::vector<Handle<ParameterSlot<T, B>>> slots_;
 };
 

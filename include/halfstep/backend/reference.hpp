@@ -227,6 +227,14 @@ struct Reference {
   static void copy(Index n, const T* from, T* to) {
     std::copy_n(from, n, to);
   }
+  template <class From, class To>
+  static void convert(Index n, const From* from, To* to) {
+    for (Index i = 0; i < n; ++i) to[i] = storage_cast<To>(from[i]);
+  }
+  template <class T>
+  static void clear(Index n, T* x) {
+    std::fill_n(x, n, T{});
+  }
   static void synchronize() {}
 
  private:

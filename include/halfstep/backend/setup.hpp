@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/backend/default.hpp>
+#include <halfstep/numeric/storage_list.hpp>
 #include <halfstep/ops/backend.hpp>
 #include <halfstep/precision/soundness.hpp>
 #include <halfstep/precision/with_precision.hpp>
@@ -10,6 +11,27 @@ namespace halfstep::inline HALFSTEP_ABI {
 /// An option of a layer's own Setup: its output stays in its own Activation type instead of going
 /// back to its model's (FP32 logits, say).
 struct keep_output {};
+
+/// An option of a model's Setup: layers of it store parameters as `T`, which its own policy does
+/// not name (a float16 layer in a bfloat16 model).
+template <Storage T>
+struct also_stores {
+  using Storage = T;
+};
+
+namespace detail {
+template <class List>
+constexpr List stored_types(List list) {
+  return list;
+}
+template <class List, class Option, class... Rest>
+constexpr auto stored_types(List list, Option*, Rest*... rest) {
+  if constexpr (requires { typename Option::Storage; })
+    return stored_types(decltype(list.template with<typename Option::Storage>()){}, rest...);
+  else
+    return stored_types(list, rest...);
+}
+}  // namespace detail
 
 /// A precision policy on a backend: what layers and trainers are templates of.
 ///
@@ -45,6 +67,12 @@ struct Setup {
   /// The same backend under another policy, for one layer.
   template <class Other, class... OtherOptions>
   using with = Setup<Other, Backend, OtherOptions...>;
+
+  /// What a model's parameters may be stored as: the policy's type, FP32 (normalization layers and
+  /// layers of their own policy), and what options add.
+  using Storages =
+      decltype(detail::stored_types(decltype(StorageList<Parameter>{}.template with<float>()){},
+                                    static_cast<Options*>(nullptr)...));
 
   static constexpr bool keeps_output = (std::same_as<Options, keep_output> || ...);
 };

@@ -15,6 +15,14 @@ struct SaveSettings {
   SafetensorsMetadata metadata;
 };
 
+/// The safetensors dtype of a storage type's name.
+inline std::string_view dtype_of_storage(std::string_view storage) {
+  return storage == numeric_traits<float16>::name    ? "F16"
+         : storage == numeric_traits<bfloat16>::name ? "BF16"
+         : storage == numeric_traits<double>::name   ? "F64"
+                                                     : "F32";
+}
+
 /// Writes a model's parameters, by name, as a safetensors file. The file takes its name only when
 /// it is complete.
 /// @throws IoError  it cannot be written; an older file of that name is unchanged
@@ -25,26 +33,19 @@ void save(const Model& model, const std::string& path, const SaveSettings& setti
   std::vector<SafetensorsEntry> entries;
   for (std::size_t i = 0; i < store.count(); ++i) {
     const ParameterInfo& info = store.info(i);
-    store.visit_parameter(i, [&](auto& segment, Index offset) {
-      using T = typename std::remove_reference_t<decltype(segment)>::Storage;
-      using B = typename Model::Backend;
-      const auto keep = [&](auto zero, auto read) {
-        using U = decltype(zero);
-        std::vector<U> values(static_cast<std::size_t>(info.shape.size()));
-        read(std::span<U>(values));
-        const auto bytes = std::as_bytes(std::span<const U>(values));
-        held[i].assign(bytes.begin(), bytes.end());
-        entries.push_back({info.name, std::string(dtype_of<U>()), info.shape, held[i]});
-      };
-      const T* weights = segment.values().data() + offset;
-      if constexpr (numeric_traits<T>::is_16_bit) {
-        if (settings.masters) {
-          keep(0.0f, [&](std::span<float> values) { segment.read(offset, values); });
-          return;
-        }
-      }
-      keep(T{}, [&](std::span<T> values) { B::download(weights, values); });
-    });
+    const auto& segment = store.segment_of(i);
+    const auto size = static_cast<std::size_t>(info.shape.size());
+    if (settings.masters && segment.has_16_bits()) {
+      const std::vector<float> masters = store.read(i);
+      const auto bytes = std::as_bytes(std::span(masters));
+      held[i].assign(bytes.begin(), bytes.end());
+      entries.push_back({info.name, "F32", info.shape, held[i]});
+    } else {
+      const std::string dtype(dtype_of_storage(info.storage));
+      held[i].resize(size * static_cast<std::size_t>(dtype_bits(dtype)) / 8);
+      segment.read_stored(store.offset_of(i), held[i]);
+      entries.push_back({info.name, dtype, info.shape, held[i]});
+    }
   }
   write_safetensors(path, entries, settings.metadata);
 }

@@ -83,6 +83,8 @@ struct StridedCopy {
 ///   upload(std::span<const T> from, T* to), download(const T* from, std::span<T> to)
 ///       download waits; upload may not (the source is copied first)
 ///   copy(Index n, const T* from, T* to)
+///   convert(Index n, const From* from, To* to)    between storage types: one rounding
+///   clear(Index n, T* x)           sets every element to zero
 ///   synchronize()                  waits for all that was asked for
 ///
 /// Sums are taken in a tree that depends on the sizes alone, so that a result has the same bits for

@@ -39,8 +39,7 @@ struct MasterWeights {
     if constexpr (numeric_traits<T>::is_16_bit) {
       if (!segment.masters().empty()) return;
       segment.masters() = TensorOf<float, B>(Shape{segment.size()});
-      B::for_each_element(segment.size(), autograd::Assign{}, out(segment.masters().view()),
-                          in(segment.values().view()));
+      B::convert(segment.size(), std::as_const(segment.values()).data(), segment.masters().data());
     }
   }
   template <class B, class T, class G, class... Moments>

@@ -103,13 +103,13 @@ class Optimizer {
     optim::validate(rule());
     store_->lay_out();
     store_->attempted();
-    store_->for_each_segment([&](auto& segment) {
+    store_->for_each_stored(typename Setup::Storages{}, [&](auto& segment) {
       Wrapper::prepare(segment);
       const int kept = segment.frozen() ? 0 : optim::moments_kept(rule());
       TensorOf<Moment, Backend> moments;
       if (kept > 0) {
         moments = TensorOf<Moment, Backend>(Shape{kept * segment.size()});
-        Backend::for_each_element(moments.size(), autograd::Fill{}, out(moments.view()));
+        Backend::clear(moments.size(), moments.data());
       }
       moments_.push_back(std::move(moments));
     });
@@ -201,14 +201,14 @@ class Optimizer {
     visitor(std::string("attempted_steps"), store_->attempted());
     for (std::size_t i = 0; i < store_->count(); ++i) {
       const ParameterInfo& info = store_->info(i);
-      store_->visit_parameter(i, [&](auto& segment, Index offset) {
-        const auto& moments = moments_[find_segment(segment, 0)];
-        for (Index m = 0; m < moments.size() / segment.size(); ++m) {
-          TensorOf<Moment, Backend> part =
-              moments.rows(m * segment.size() + offset, info.shape.size()).reshaped(info.shape);
-          visitor(info.name + "/moment" + std::to_string(m), part);
-        }
-      });
+      const auto& segment = store_->segment_of(i);
+      const auto& moments = moments_[find_segment(segment, 0)];
+      for (Index m = 0; m < moments.size() / segment.size(); ++m) {
+        TensorOf<Moment, Backend> part =
+            moments.rows(m * segment.size() + store_->offset_of(i), info.shape.size())
+                .reshaped(info.shape);
+        visitor(info.name + "/moment" + std::to_string(m), part);
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/recording.hpp>
-#include <halfstep/autograd/segment.hpp>
+#include <halfstep/autograd/variable.hpp>
 #include <halfstep/data/loader.hpp>
 
 #include <algorithm>
@@ -15,8 +15,7 @@ template <class S, class B>
 std::vector<float> to_host(const Variable<S, B>& variable) {
   std::vector<float> values(static_cast<std::size_t>(variable.size()));
   TensorOf<float, B> wide(variable.shape());
-  B::for_each_element(variable.size(), autograd::Assign{}, out(wide.view()),
-                      in(variable.value().view()));
+  B::convert(variable.size(), variable.value().data(), wide.data());
   B::download(std::as_const(wide).data(), std::span<float>(values));
   return values;
 }

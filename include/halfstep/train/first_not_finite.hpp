@@ -15,11 +15,9 @@ std::string first_not_finite(ParameterStore<B>& store) {
   for (std::size_t i = 0; i < store.count(); ++i) {
     FiniteCheck found;
     B::upload(std::span<const FiniteCheck>(&found, 1), check.data());
-    store.visit_parameter(i, [&](auto& segment, Index offset) {
-      if (segment.frozen() || segment.gradients().empty()) return;
-      const auto* gradient = segment.gradients().data() + offset;
-      B::check_finite(store.info(i).shape.size(), gradient, check.data());
-    });
+    const auto& segment = store.segment_of(i);
+    if (segment.frozen() || !segment.has_gradients()) continue;
+    segment.check_gradient(store.offset_of(i), store.info(i).shape.size(), check.data());
     B::download(std::as_const(check).data(), std::span<FiniteCheck>(&found, 1));
     if (found.found_inf != 0) return store.info(i).name;
   }

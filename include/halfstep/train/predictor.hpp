@@ -76,8 +76,7 @@ class Predictor {
       return staged;
     } else {
       TensorOf<T, Backend> cast(shape);
-      Backend::for_each_element(shape.size(), autograd::Assign{}, out(cast.view()),
-                                in(staged.view()));
+      Backend::convert(shape.size(), std::as_const(staged).data(), cast.data());
       return cast;
     }
   }
@@ -90,8 +89,7 @@ class Predictor {
       Backend::download(result.value().data(), outputs);
     } else {
       TensorOf<float, Backend> wide(result.shape());
-      Backend::for_each_element(result.size(), autograd::Assign{}, out(wide.view()),
-                                in(result.value().view()));
+      Backend::convert(result.size(), result.value().data(), wide.data());
       Backend::download(std::as_const(wide).data(), outputs);
     }
   }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <halfstep/optim/clip_norm.hpp>
-#include <halfstep/optim/clip_value.hpp>
 #include <halfstep/optim/default_optimizer.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
 #include <halfstep/train/first_not_finite.hpp>
@@ -12,8 +11,6 @@ namespace halfstep::inline HALFSTEP_ABI {
 struct TrainerSettings {
   /// The largest 2-norm of all gradients together; 0 does not clip.
   double clip_norm = 0.0;
-  /// The largest absolute value of a gradient; 0 does not clip.
-  double clip_value = 0.0;
   /// After this many skipped steps in a row that no lower loss scale could mend, training stops
   /// with a NonFiniteError.
   std::int64_t max_skips = 20;
@@ -46,14 +43,21 @@ class Trainer {
         optimizer_(default_optimizer(model.parameters(), rule, schedule)),
         scaler_(model.parameters(), scaling) {}
 
+  /// Leaves the gradients as they are.
+  struct Keep {
+    void operator()(Gradients<Unscaled, Setup>&) const {}
+  };
+
   /// One step on a batch; `loss(model, batch)` returns the loss as a variable.
   ///
   /// A step whose gradients or loss are not finite changes nothing and says so in its report.
   /// @throws NonFiniteError  `max_skips` steps in a row were skipped and no lower scale could help
-  template <class Batch, class Loss>
-  StepReport<Backend> step(const Batch& batch, Loss&& loss) {
+  /// @param change  is called with the unscaled gradients before they are clipped by norm and
+  ///                applied, and may look at them or change them: optim::clip_value(gradients, 1.0)
+  template <class Batch, class Loss, class Change = Keep>
+  StepReport<Backend> step(const Batch& batch, Loss&& loss, const Change& change = {}) {
     Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
-    return apply(std::move(scaled));
+    return apply(std::move(scaled), change);
   }
 
   /// One step over several micro-batches, as if they were one: each loss is taken as its share of
@@ -71,7 +75,7 @@ class Trainer {
         sum.emplace(backward(scaled));
     }
     if (!sum) fail<UsageError>("Trainer::step_over: there is no batch");
-    return apply(std::move(*sum));
+    return apply(std::move(*sum), Keep{});
   }
 
   Model& model() { return *model_; }
@@ -95,15 +99,15 @@ class Trainer {
                          " must not be negative; 0 is off");
     };
     not_negative("clip_norm", settings.clip_norm);
-    not_negative("clip_value", settings.clip_value);
     if (settings.max_skips < 1)
       fail<UsageError>("TrainerSettings: max_skips = ", settings.max_skips, " must be at least 1");
     return settings;
   }
 
-  StepReport<Backend> apply(Gradients<Scaled, Setup>&& scaled) {
+  template <class Change>
+  StepReport<Backend> apply(Gradients<Scaled, Setup>&& scaled, const Change& change) {
     Gradients<Unscaled, Setup> gradients = scaler_.unscale(std::move(scaled));
-    if (settings_.clip_value > 0.0) optim::clip_value(gradients, settings_.clip_value);
+    change(gradients);
     if (settings_.clip_norm > 0.0) optim::clip_norm(gradients, settings_.clip_norm);
     StepReport<Backend> report = scaler_.step(optimizer_, std::move(gradients));
     scaler_.update();

@@ -88,6 +88,20 @@ struct CpuLoops {
   static void download(const T* from, std::span<T> to) {
     copy(static_cast<Index>(to.size()), from, to.data());
   }
+  template <class From, class To>
+  static void convert(Index n, const From* from, To* to) {
+    if constexpr (std::is_same_v<From, To>)
+      copy(n, from, to);
+    else
+      cpu::convert_elements(n, from, to);
+  }
+  template <class T>
+  static void clear(Index n, T* x) {
+    cpu::parallel_for(n, Index{1} << 17, [&](Index first, Index last) {
+      std::memset(static_cast<void*>(x + first), 0,
+                  static_cast<std::size_t>(last - first) * sizeof(T));
+    });
+  }
   template <class T>
   static void copy(Index n, const T* from, T* to) {
     cpu::parallel_for(n, 8 * cpu::element_grain, [&](Index first, Index last) {
