@@ -102,6 +102,27 @@ TensorOf<GradientState, typename Setup::Backend> gather(
   return state;
 }
 
+/// Runs backward once for several models; each gets a token with a state of its own.
+template <class State, class S, class B, class... Setups>
+std::tuple<Gradients<State, Setups>...> gather_all(const Variable<S, B>& loss, const double* scale,
+                                                   const Parameters<Setups>&... parameters) {
+  const void* const stores[] = {parameters.store().get()...};
+  for (std::size_t i = 0; i < sizeof...(Setups); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (stores[i] == stores[j])
+        fail<UsageError>("backward: the same model was handed over twice; there is one token of ",
+                         "gradients per model");
+  (start(*parameters.store()), ...);
+  run_backward(loss, scale);
+  (settle(*parameters.store()), ...);
+  const auto state = [&] {
+    TensorOf<GradientState, B> made(Shape{1});
+    B::once(StateAfter<S>{loss.value().data(), scale, made.data(), true});
+    return made;
+  };
+  return {Gradients<State, Setups>(parameters.store(), state())...};
+}
+
 /// Adds another loss's gradients to those of a token.
 template <class State, class S, class Setup>
 void gather_more(const Variable<S, typename Setup::Backend>& loss, const double* scale,
