@@ -20,13 +20,15 @@ std::atomic<long> allocations{0};
 }  // namespace
 
 // Counts what the heap is asked for: a Loader in its steady state asks for nothing.
-void* operator new(std::size_t size) {
+__attribute__((noinline)) void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace {
 
@@ -37,7 +39,7 @@ struct TestSetup {
   using Reduction = float;
   using Backend = hs::backend::Reference;
 };
-using Setup = TestSetup<float>;
+using Plain = TestSetup<float>;
 
 /// Sample i has features i and i + 0.5, and label i mod 3.
 data::ClassificationSet counted(int size) {
@@ -99,7 +101,7 @@ TEST(Loader, GivesEverySampleOnceWithItsLabel) {
   const auto set = counted(10);
   std::vector<int> seen;
   std::vector<hs::Index> sizes;
-  for (const auto& batch : data::Loader<Setup>(set, {.batch_size = 4, .seed = 1})) {
+  for (const auto& batch : data::Loader<Plain>(set, {.batch_size = 4, .seed = 1})) {
     sizes.push_back(batch.size());
     EXPECT_EQ(batch.x.shape(), (hs::Shape{batch.size(), 2}));
     EXPECT_EQ(batch.y.shape(), hs::Shape{batch.size()});
@@ -117,30 +119,30 @@ TEST(Loader, GivesEverySampleOnceWithItsLabel) {
 
 TEST(Loader, OrderDependsOnSeedAndEpochAndNothingElse) {
   const auto set = counted(100);
-  data::Loader<Setup> loader(set, {.batch_size = 7, .seed = 1});
+  data::Loader<Plain> loader(set, {.batch_size = 7, .seed = 1});
   const auto first = epoch_of(loader), second = epoch_of(loader);
   EXPECT_NE(first, second);
   EXPECT_NE(first, first_integers(100));
   EXPECT_EQ(sorted(second), first_integers(100));
   for (const hs::Index prefetch : {0, 1, 5}) {
-    data::Loader<Setup> again(set, {.batch_size = 13, .seed = 1, .prefetch = prefetch});
+    data::Loader<Plain> again(set, {.batch_size = 13, .seed = 1, .prefetch = prefetch});
     EXPECT_EQ(epoch_of(again), first);
     EXPECT_EQ(epoch_of(again), second);
     again.set_epoch(0);
     EXPECT_EQ(epoch_of(again), first);
   }
-  data::Loader<Setup> other(set, {.batch_size = 7, .seed = 2});
+  data::Loader<Plain> other(set, {.batch_size = 7, .seed = 2});
   EXPECT_NE(epoch_of(other), first);
-  data::Loader<Setup> plain(set, {.batch_size = 7, .shuffle = false});
+  data::Loader<Plain> plain(set, {.batch_size = 7, .shuffle = false});
   EXPECT_EQ(epoch_of(plain), first_integers(100));
 }
 
 TEST(Loader, KeepsOrDropsTheLastPartialBatch) {
   const auto set = counted(10);
-  EXPECT_EQ(data::Loader<Setup>(set, {.batch_size = 4}).size(), 3);
-  EXPECT_EQ(data::Loader<Setup>(set, {.batch_size = 5}).size(), 2);
-  EXPECT_EQ(data::Loader<Setup>(set, {.batch_size = 99}).size(), 1);
-  data::Loader<Setup> dropping(set, {.batch_size = 4, .drop_last = true});
+  EXPECT_EQ(data::Loader<Plain>(set, {.batch_size = 4}).size(), 3);
+  EXPECT_EQ(data::Loader<Plain>(set, {.batch_size = 5}).size(), 2);
+  EXPECT_EQ(data::Loader<Plain>(set, {.batch_size = 99}).size(), 1);
+  data::Loader<Plain> dropping(set, {.batch_size = 4, .drop_last = true});
   EXPECT_EQ(dropping.size(), 2);
   EXPECT_EQ(epoch_of(dropping).size(), 8u);
 }
@@ -161,28 +163,28 @@ TEST(Loader, CastsToTheActivationTypeRoundingOnce) {
 TEST(Loader, BatchesOfARegressionSetHaveTargets) {
   const std::vector<float> x = {1, 2, 3}, y = {10, 11, 20, 21, 30, 31};
   const auto set = data::from_memory(x, {3}, y);
-  for (const auto& batch : data::Loader<Setup, data::Targets>(set, {.shuffle = false})) {
+  for (const auto& batch : data::Loader<Plain, data::Targets>(set, {.shuffle = false})) {
     EXPECT_EQ(batch.x.shape(), (hs::Shape{3, 1}));
     EXPECT_EQ(batch.y.shape(), (hs::Shape{3, 2}));
     EXPECT_EQ(batch.y.span()[3], 21.0f);
   }
-  for (const auto& batch : data::loader_for<Setup>(set)) EXPECT_EQ(batch.y.shape()[1], 2);
+  for (const auto& batch : data::loader_for<Plain>(set)) EXPECT_EQ(batch.y.shape()[1], 2);
 }
 
 TEST(Loader, GivesImagesTheirShape) {
   const auto set = counted(4).reshaped({1, 1, 2});
-  for (const auto& batch : data::Loader<Setup>(set, {.batch_size = 4}))
+  for (const auto& batch : data::Loader<Plain>(set, {.batch_size = 4}))
     EXPECT_EQ(batch.x.shape(), (hs::Shape{4, 1, 1, 2}));
 }
 
 TEST(Loader, TakesAnyTypeWithSizeAndGet) {
   const Points points;
   std::vector<int> labels;
-  for (const auto& batch : data::Loader<Setup>(points, {.batch_size = 2, .shuffle = false}))
+  for (const auto& batch : data::Loader<Plain>(points, {.batch_size = 2, .shuffle = false}))
     labels.insert(labels.end(), batch.y.span().begin(), batch.y.span().end());
   EXPECT_EQ(labels, (std::vector<int>{0, 1, 0}));
   // A temporary is moved in.
-  data::Loader<Setup> owning(Points{}, {.batch_size = 3, .shuffle = false});
+  data::Loader<Plain> owning(Points{}, {.batch_size = 3, .shuffle = false});
   for (const auto& batch : owning) EXPECT_EQ(batch.x.value().span()[5], 5.0f);
 }
 
@@ -193,7 +195,7 @@ TEST(Loader, TakesBytesAndSingleNumbers) {
       return {{static_cast<std::uint8_t>(i), 255}, 0.5};
     }
   };
-  for (const auto& batch : data::Loader<Setup, data::Targets>(Bytes{}, {.shuffle = false})) {
+  for (const auto& batch : data::Loader<Plain, data::Targets>(Bytes{}, {.shuffle = false})) {
     EXPECT_EQ(batch.x.value().span()[3], 255.0f);
     EXPECT_EQ(batch.y.shape(), (hs::Shape{2, 1}));
     EXPECT_EQ(batch.y.span()[1], 0.5f);
@@ -203,7 +205,7 @@ TEST(Loader, TakesBytesAndSingleNumbers) {
 TEST(Loader, WhatGetThrowsReachesTheLoopInItsPlace) {
   for (const hs::Index prefetch : {0, 1, 3}) {
     Throwing set;
-    data::Loader<Setup> loader(set, {.batch_size = 2, .shuffle = false, .prefetch = prefetch});
+    data::Loader<Plain> loader(set, {.batch_size = 2, .shuffle = false, .prefetch = prefetch});
     int batches = 0;
     EXPECT_EQ(message_of<hs::IoError>([&] {
                 for (const auto& batch : loader) batches += batch.size() == 2;
@@ -222,7 +224,7 @@ TEST(Loader, SamplesThatDiffersFromTheFirstAreErrors) {
       return {std::vector<float>(i == 2 ? 4 : 3), 0};
     }
   };
-  data::Loader<Setup> ragged(Ragged{});
+  data::Loader<Plain> ragged(Ragged{});
   EXPECT_EQ(message_of<hs::ShapeError>([&] { ragged.begin(); }),
             "Loader: sample 2 has 4 features, and 3 were expected");
   struct Outside {
@@ -230,7 +232,7 @@ TEST(Loader, SamplesThatDiffersFromTheFirstAreErrors) {
     hs::Index classes() const { return 3; }
     std::pair<float, int> get(hs::Index i) const { return {0.0f, i == 1 ? 3 : 0}; }
   };
-  data::Loader<Setup> outside(Outside{});
+  data::Loader<Plain> outside(Outside{});
   EXPECT_EQ(message_of<hs::DataError>([&] { outside.begin(); }),
             "Loader: label 3 of sample 1 is not one of the 3 classes, 0 to 2");
 }
@@ -238,10 +240,10 @@ TEST(Loader, SamplesThatDiffersFromTheFirstAreErrors) {
 TEST(Loader, LeavingALoopEarlyEndsItsThread) {
   const auto set = counted(1000);
   for (int i = 0; i < 50; ++i) {
-    for (const auto& batch : data::Loader<Setup>(set, {.batch_size = 1, .prefetch = 3}))
+    for (const auto& batch : data::Loader<Plain>(set, {.batch_size = 1, .prefetch = 3}))
       if (batch.y.span()[0] == 1) break;
   }
-  data::Loader<Setup> loader(set, {.batch_size = 10, .seed = 4});
+  data::Loader<Plain> loader(set, {.batch_size = 10, .seed = 4});
   const auto first = epoch_of(loader);
   const auto second = epoch_of(loader);
   loader.set_epoch(0);
@@ -254,7 +256,7 @@ TEST(Loader, LeavingALoopEarlyEndsItsThread) {
 
 TEST(Loader, GoesOnFromAPosition) {
   const auto set = counted(20);
-  data::Loader<Setup> loader(set, {.batch_size = 6, .seed = 3});
+  data::Loader<Plain> loader(set, {.batch_size = 6, .seed = 3});
   epoch_of(loader);
   EXPECT_EQ(loader.position(), (data::LoaderPosition{1, 0}));
   const auto second = epoch_of(loader);
@@ -266,7 +268,7 @@ TEST(Loader, GoesOnFromAPosition) {
     if (++count == 3) break;
   }
   EXPECT_EQ(stopped, (data::LoaderPosition{1, 2}));
-  data::Loader<Setup> resumed(set, {.batch_size = 6, .seed = 3});
+  data::Loader<Plain> resumed(set, {.batch_size = 6, .seed = 3});
   resumed.set_position(stopped);
   EXPECT_EQ(epoch_of(resumed), (std::vector<int>{second.begin() + 12, second.end()}));
   EXPECT_EQ(resumed.position(), (data::LoaderPosition{2, 0}));
@@ -274,9 +276,9 @@ TEST(Loader, GoesOnFromAPosition) {
 
 TEST(Loader, ABatchThatIsHeldStaysAsItIs) {
   const auto set = counted(12);
-  std::vector<data::Batch<Setup>> held;
+  std::vector<data::Batch<Plain>> held;
   std::vector<std::vector<float>> values;
-  for (const auto& batch : data::Loader<Setup>(set, {.batch_size = 3})) {
+  for (const auto& batch : data::Loader<Plain>(set, {.batch_size = 3})) {
     held.push_back(batch);
     values.emplace_back(batch.x.value().span().begin(), batch.x.value().span().end());
   }
@@ -287,7 +289,7 @@ TEST(Loader, ABatchThatIsHeldStaysAsItIs) {
 TEST(Loader, SteadyStateAsksTheHeapAndThePoolForNothing) {
   const auto set = counted(4096);
   for (const hs::Index prefetch : {0, 2}) {
-    data::Loader<Setup> loader(set, {.batch_size = 64, .prefetch = prefetch});
+    data::Loader<Plain> loader(set, {.batch_size = 64, .prefetch = prefetch});
     epoch_of(loader);
     int batches = 0;
     long before = 0;
@@ -309,7 +311,7 @@ TEST(Loader, SteadyStateAsksTheHeapAndThePoolForNothing) {
 
 TEST(Loader, SettingsThatLeaveNothingToDoAreErrors) {
   const auto set = counted(3);
-  const auto make = [&](data::LoaderSettings settings) { data::Loader<Setup>(set, settings); };
+  const auto make = [&](data::LoaderSettings settings) { data::Loader<Plain>(set, settings); };
   EXPECT_EQ(message_of<hs::ShapeError>([&] { make({.batch_size = 0}); }),
             "Loader: batch_size is 0; it must be at least 1");
   EXPECT_THROW(make({.batch_size = -1}), hs::ShapeError);
@@ -320,7 +322,7 @@ TEST(Loader, SettingsThatLeaveNothingToDoAreErrors) {
             std::string::npos);
   Points none;
   none.points.clear();
-  EXPECT_NE(message_of<hs::DataError>([&] { data::Loader<Setup> loader(none); }).find("empty"),
+  EXPECT_NE(message_of<hs::DataError>([&] { data::Loader<Plain> loader(none); }).find("empty"),
             std::string::npos);
 }
 

@@ -82,7 +82,10 @@ class BatchQueue {
   bool next(HostBatch& batch) {
     if (next_ >= batches()) return false;
     if (settings_.prefetch == 0) {
-      batch = make(next_);
+      // A batch that fails ends the epoch, as it does on the thread.
+      const Index index = std::exchange(next_, batches());
+      batch = make(index);
+      next_ = index + 1;
     } else {
       std::unique_lock lock(mutex_);
       filled_.wait(lock, [this] { return next_ < made_ || failure_ != nullptr; });
@@ -91,9 +94,10 @@ class BatchQueue {
         std::rethrow_exception(std::exchange(failure_, nullptr));
       }
       batch = std::move(place(next_));
+      ++next_;
+      lock.unlock();
       taken_.notify_one();
     }
-    ++next_;
     return true;
   }
 
