@@ -60,6 +60,10 @@
 
 #if defined(__CUDACC__)
 #define HALFSTEP_HOST_DEVICE __host__ __device__
+#if defined(__CUDA_ARCH__)
+// nvcc reads host code once more for the device, where no vector type may meet a device function.
+#define HALFSTEP_DEVICE_PASS 1
+#endif
 #else
 #define HALFSTEP_HOST_DEVICE
 #endif

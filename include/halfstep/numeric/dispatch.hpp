@@ -86,26 +86,28 @@ HALFSTEP_TARGET_AVX512 inline auto run_avx512(const Kernel& kernel, Args&... arg
 /// @param set  one that this machine supports
 template <class Kernel, class... Args>
 inline auto run_on([[maybe_unused]] InstructionSet set, const Kernel& kernel, Args&&... args) {
+#if defined(HALFSTEP_DEVICE_PASS)
+  return kernel.template operator()<float>(args...);  // never runs: it only gives the type
+#else
 #if defined(HALFSTEP_X86)
   if (set == InstructionSet::avx512) return run_avx512(kernel, args...);
   if (set == InstructionSet::avx2) return run_avx2(kernel, args...);
 #endif
   return run_baseline(kernel, args...);
+#endif
 }
 
 /// run_on with the best instruction set that this machine has.
 template <class Kernel, class... Args>
 inline auto run(const Kernel& kernel, Args&&... args) {
-#if defined(HALFSTEP_X86)
-  const InstructionSet set = instruction_set();
-  if (set == InstructionSet::avx512) return run_avx512(kernel, args...);
-#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
-  return run_avx2(kernel, args...);  // the baseline would never run: leave it uncompiled
+#if defined(HALFSTEP_X86) && !defined(HALFSTEP_DEVICE_PASS) && defined(__AVX2__) && \
+    defined(__FMA__) && defined(__F16C__)
+  // The baseline would never run: leave it uncompiled.
+  if (instruction_set() == InstructionSet::avx512) return run_avx512(kernel, args...);
+  return run_avx2(kernel, args...);
 #else
-  if (set == InstructionSet::avx2) return run_avx2(kernel, args...);
+  return run_on(instruction_set(), kernel, args...);
 #endif
-#endif
-  return run_baseline(kernel, args...);
 }
 
 }  // namespace halfstep
