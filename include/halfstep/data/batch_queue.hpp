@@ -147,16 +147,17 @@ class BatchQueue {
       } catch (...) {
         failure = std::current_exception();
       }
+      const bool failed = failure != nullptr;
       {
         const std::lock_guard lock(mutex_);
-        failure_ = failure;
-        if (failure == nullptr) {
+        if (!failed) {
           place(index) = std::move(batch);
           ++made_;
         }
+        failure_ = std::move(failure);
       }
       filled_.notify_one();
-      if (failure != nullptr) return;
+      if (failed) return;
     }
   }
 

@@ -30,8 +30,8 @@ double evaluate(const Model& model, const Dataset& dataset, const Loss& loss,
   const inference scope;
   double sum = 0.0;
   Index count = 0;
-  for (const auto& batch :
-       data::Loader<typename Model::Setup>(dataset, {.batch_size = batch_size, .shuffle = false})) {
+  using Loader = data::Loader<typename Model::Setup, data::AnswersOf<Dataset>>;
+  for (const auto& batch : Loader(dataset, {.batch_size = batch_size, .shuffle = false})) {
     const auto value = loss(model, batch);
     sum += static_cast<double>(train::to_host(value).at(0)) * static_cast<double>(batch.size());
     count += batch.size();
