@@ -47,6 +47,26 @@ TYPED_TEST(Elementwise, HasTheReferencesBitsAtEverySizeAndTouchesNothingBehind) 
   }
 }
 
+TYPED_TEST(Elementwise, HasTheSameBitsOnEveryInstructionSet) {
+  if constexpr (!std::is_same_v<TypeParam, double>) {
+    constexpr Index n = 1003;
+    const auto a = numbers::normal_numbers<TypeParam>(n, 1);
+    const auto b = numbers::normal_numbers<TypeParam>(n, 2);
+    std::vector<TypeParam> expected(n);
+    Reference::for_each_element(n, Add{}, hs::In<TypeParam>{a.data()}, hs::In<TypeParam>{b.data()},
+                                hs::Out<TypeParam>{expected.data()});
+    for (const hs::InstructionSet set : hs::supported_instruction_sets()) {
+      std::vector<TypeParam> got(n);
+      using Kernel = hs::backend::cpu::ElementKernel<Add, hs::In<TypeParam>, hs::In<TypeParam>,
+                                                     hs::Out<TypeParam>>;
+      const Kernel kernel{Add{}, {{a.data()}, {b.data()}, {got.data()}}};
+      hs::run_on(set, kernel, Index{0}, n);
+      EXPECT_EQ(std::memcmp(got.data(), expected.data(), n * sizeof(TypeParam)), 0)
+          << hs::name(set);
+    }
+  }
+}
+
 TYPED_TEST(Elementwise, HasTheSameBitsForAnyThreads) {
   numbers::expect_same_bits_for_any_threads([] {
     auto x = numbers::normal_numbers<TypeParam>(100003, 4);

@@ -2,6 +2,7 @@
 
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
+#include <halfstep/backend/cpu/widen.hpp>
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
@@ -88,34 +89,16 @@ struct Eigen : CpuLoops {
     static_assert(has_gemm<In, Compute, Out>);
     if (p.batch == 0 || p.m == 0 || p.n == 0) return;
     if (p.k == 0) return Reference::gemm<Compute>(p, a, b, c, bias);
-    const Widened<Compute, In> wide_a(p.batch * p.m * p.k, a);
-    const Widened<Compute, In> wide_b(p.batch * p.k * p.n, b);
+    const cpu::WidenedOperands<Compute, In> wide(p.batch * p.m * p.k, a, p.batch * p.k * p.n, b);
     const bool plain =
         p.alpha == 1.0f && p.beta == 0.0f && bias == nullptr && p.activation == Activation::none;
     if constexpr (std::is_same_v<Out, Compute>) {
-      if (plain) return cpu::eigen_gemm(p, wide_a.data, wide_b.data, c);
+      if (plain) return cpu::eigen_gemm(p, wide.a(), wide.b(), c);
     }
     Tensor<Compute> sums(Shape{p.batch * p.m, p.n});
-    cpu::eigen_gemm(p, wide_a.data, wide_b.data, sums.data());
+    cpu::eigen_gemm(p, wide.a(), wide.b(), sums.data());
     cpu::finish_gemm(p, sums.data(), c, bias);
   }
-
- private:
-  /// An operand in the type that it is multiplied in: itself, or a copy.
-  template <class Compute, class In>
-  struct Widened {
-    Widened(Index n, const In* x) {
-      if constexpr (std::is_same_v<Compute, In>) {
-        data = x;
-      } else {
-        copy = Tensor<Compute>(Shape{n});
-        cpu::convert_elements(n, x, copy.data());
-        data = copy.data();
-      }
-    }
-    Tensor<Compute> copy;
-    const Compute* data = nullptr;
-  };
 };
 
 }  // namespace backend

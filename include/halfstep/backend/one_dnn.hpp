@@ -2,6 +2,7 @@
 
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
+#include <halfstep/backend/cpu/widen.hpp>
 #include <halfstep/backend/one_dnn/plan_cache.hpp>
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/tensor/tensor.hpp>
@@ -79,16 +80,13 @@ struct OneDnn : CpuLoops {
   template <class In, class Out, class Bias>
   static void widen_and_multiply(const GemmProblem& p, const In* a, const In* b, Out* c,
                                  const Bias* bias) {
-    Tensor<float> wide_a(Shape{p.batch * p.m * p.k});
-    Tensor<float> wide_b(Shape{p.batch * p.k * p.n});
-    cpu::convert_elements(wide_a.size(), a, wide_a.data());
-    cpu::convert_elements(wide_b.size(), b, wide_b.data());
+    const cpu::WidenedOperands<float, In> wide(p.batch * p.m * p.k, a, p.batch * p.k * p.n, b);
     const auto* const no_bias = static_cast<const float*>(nullptr);
     if constexpr (std::is_same_v<Out, float>) {
-      if (bias == nullptr) return multiply(p, wide_a.data(), wide_b.data(), c, no_bias);
+      if (bias == nullptr) return multiply(p, wide.a(), wide.b(), c, no_bias);
     }
     Tensor<float> sums(Shape{p.batch * p.m, p.n});
-    multiply(product_of(p), wide_a.data(), wide_b.data(), sums.data(), no_bias);
+    multiply(product_of(p), wide.a(), wide.b(), sums.data(), no_bias);
     cpu::finish_gemm(p, sums.data(), c, bias);
   }
 
