@@ -1,0 +1,272 @@
+#pragma once
+
+#include <halfstep/autograd/activation.hpp>
+#include <halfstep/autograd/cross_entropy.hpp>
+#include <halfstep/autograd/gather.hpp>
+#include <halfstep/autograd/linear.hpp>
+#include <halfstep/autograd/loss.hpp>
+#include <halfstep/autograd/propagate.hpp>
+#include <halfstep/autograd/softmax.hpp>
+#include <halfstep/backend/reference.hpp>
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "support/parity_file.hpp"
+
+namespace halfstep::test {
+
+/// An array of a case as it came out, and half an ulp of the type that it was stored in.
+struct Numbers {
+  Shape shape;
+  std::vector<double> data;
+  double unit_roundoff = 0.0;
+};
+
+/// What an operation made of a case.
+struct DenseResult {
+  Numbers output;
+  std::map<std::string, Numbers> gradients;
+  /// The largest inputs and upstreams (at least 1), and the largest number of elements: what error
+  /// bounds are made of.
+  double largest_input = 1.0;
+  double largest_upstream = 1.0;
+  double terms = 1.0;
+};
+
+inline Shape shape_of(const nlohmann::json& array) {
+  const auto extents = array.at("shape").get<std::vector<Index>>();
+  return Shape(std::span<const Index>(extents));
+}
+
+/// Operations of the layer files that are not built yet. This list only shrinks.
+inline const std::set<std::string>& not_yet_built() {
+  static const std::set<std::string> names{
+      "layer_norm", "rms_norm", "group_norm", "batch_norm_train",  "batch_norm_eval",
+      "conv2d",     "conv1d",   "max_pool2d", "conv_transpose2d",  "avg_pool2d",
+      "lstm",       "gru",      "attention",  "global_avg_pool2d", "ctc_loss",
+  };
+  return names;
+}
+
+/// Which operations a test program compiles: their packet loops are most of what it costs.
+enum class Dense { all, activations, others };
+
+inline bool is_activation(const std::string& op) {
+  static const std::set<std::string> names{"relu", "gelu_tanh", "gelu_erf",   "sigmoid", "tanh",
+                                           "silu", "softplus",  "leaky_relu", "elu"};
+  return names.count(op) != 0;
+}
+
+/// Runs one case in storage type S on backend B; inputs and upstream pass `round` first.
+template <class S, class B, Dense which = Dense::all>
+class DenseCase {
+ public:
+  DenseCase(const nlohmann::json& given, double (*round)(double)) : given_(given), round_(round) {}
+
+  DenseResult run() {
+    const std::string op = given_.at("op");
+    const nlohmann::json& attributes = given_.at("attributes");
+    if constexpr (which != Dense::others) {
+      if (is_activation(op)) return activation(op, attributes);
+    }
+    if constexpr (which != Dense::activations) {
+      if (!is_activation(op)) return other(op, attributes);
+    }
+    throw std::logic_error("this program was compiled without " + op);
+  }
+
+ private:
+  DenseResult activation(const std::string& op, const nlohmann::json& attributes) {
+    using V = Variable<S, B>;
+    using Unary = V (*)(const V&);
+    static const std::map<std::string, Unary> plain{
+        {"relu", [](const V& x) { return relu(x); }},
+        {"gelu_tanh", [](const V& x) { return gelu(x, Gelu::tanh); }},
+        {"gelu_erf", [](const V& x) { return gelu(x, Gelu::erf); }},
+        {"sigmoid", [](const V& x) { return sigmoid(x); }},
+        {"tanh", [](const V& x) { return tanh(x); }},
+        {"silu", [](const V& x) { return silu(x); }},
+    };
+    if (const auto found = plain.find(op); found != plain.end()) {
+      expect_only(attributes, {});
+      return finish(found->second(input("x")));
+    }
+    if (op == "softplus") {
+      expect_only(attributes, {"beta"});
+      return finish(softplus(input("x"), setting(attributes, "beta", 1.0)));
+    }
+    if (op == "leaky_relu") {
+      expect_only(attributes, {"negative_slope"});
+      return finish(leaky_relu(input("x"), setting(attributes, "negative_slope", 0.01)));
+    }
+    if (op == "elu") {
+      expect_only(attributes, {"alpha"});
+      return finish(elu(input("x"), setting(attributes, "alpha", 1.0)));
+    }
+    throw std::logic_error("unknown activation " + op);
+  }
+  DenseResult other(const std::string& op, const nlohmann::json& attributes) {
+    using V = Variable<S, B>;
+    if (op == "linear") {
+      expect_only(attributes, {"bias"});
+      const bool bias = setting(attributes, "bias", true);
+      return finish(linear(input("x"), input("weight"), bias ? input("bias") : V()));
+    }
+    if (op == "softmax" || op == "log_softmax") {
+      expect_only(attributes, {"axis"});
+      const int axis = setting(attributes, "axis", -1);
+      return finish(op == "softmax" ? softmax(input("x"), axis) : log_softmax(input("x"), axis));
+    }
+    if (op == "cross_entropy") {
+      expect_only(attributes, {"label_smoothing", "reduction", "ignore_index"});
+      return finish(cross_entropy(input("logits"), integers("target"),
+                                  {.label_smoothing = setting(attributes, "label_smoothing", 0.0),
+                                   .ignored_target = setting(attributes, "ignore_index", -100)},
+                                  reduction(attributes)));
+    }
+    if (op == "mse_loss") {
+      expect_only(attributes, {"reduction"});
+      return finish(mse_loss(input("x"), input("target"), reduction(attributes)));
+    }
+    if (op == "smooth_l1_loss") {
+      expect_only(attributes, {"beta", "reduction"});
+      return finish(smooth_l1_loss(input("x"), input("target"), setting(attributes, "beta", 1.0),
+                                   reduction(attributes)));
+    }
+    if (op == "bce_with_logits") {
+      expect_only(attributes, {"reduction"});
+      return finish(bce_with_logits(input("x"), input("target"), reduction(attributes)));
+    }
+    if (op == "embedding") {
+      expect_only(attributes, {"padding_index"});
+      std::optional<Index> padding;
+      if (attributes.contains("padding_index") && !attributes.at("padding_index").is_null())
+        padding = attributes.at("padding_index").get<Index>();
+      return finish(embedding(input("weight"), integers("index"), padding));
+    }
+    throw std::runtime_error("the operation '" + op +
+                             "' is neither built nor on the list of those " + "not yet built");
+  }
+
+  template <class T>
+  Tensor<T> rounded(const nlohmann::json& array, double& largest) {
+    const auto data = array.at("data").get<std::vector<double>>();
+    Tensor<T> tensor(shape_of(array));
+    for (std::size_t i = 0; i < data.size(); ++i) {
+      const double value = round_(data[i]);
+      largest = std::max(largest, std::fabs(value));
+      tensor.data()[i] = storage_cast<T>(value);
+    }
+    result_.terms = std::max(result_.terms, static_cast<double>(data.size()));
+    return tensor;
+  }
+  Variable<S, B> input(const std::string& name) {
+    Tensor<S> value = rounded<S>(given_.at("inputs").at(name), result_.largest_input);
+    if (!given_.at("gradients").contains(name)) return value;
+    return leaves_[name] = Variable<S, B>::leaf(std::move(value));
+  }
+  Tensor<std::int32_t> integers(const std::string& name) {
+    const nlohmann::json& array = given_.at("inputs").at(name);
+    return Tensor<std::int32_t>::from(array.at("data").get<std::vector<std::int32_t>>(),
+                                      shape_of(array));
+  }
+  static LossReduction reduction(const nlohmann::json& attributes) {
+    const std::string name = setting<std::string>(attributes, "reduction", "mean");
+    if (name != "mean" && name != "sum") throw std::runtime_error("unknown reduction " + name);
+    return name == "mean" ? LossReduction::mean : LossReduction::sum;
+  }
+  template <class T>
+  static Numbers numbers(const Tensor<T>& tensor) {
+    Numbers all{tensor.shape(), {}, numeric_traits<T>::unit_roundoff};
+    for (const T element : tensor.span()) all.data.push_back(storage_cast<double>(element));
+    return all;
+  }
+  template <class T>
+  DenseResult finish(const Variable<T, B>& y) {
+    result_.output = numbers(y.value());
+    autograd::propagate(y, rounded<T>(given_.at("upstream").at("y"), result_.largest_upstream));
+    for (const auto& [name, leaf] : leaves_) result_.gradients[name] = numbers(leaf.gradient());
+    return result_;
+  }
+
+  const nlohmann::json& given_;
+  double (*round_)(double);
+  std::map<std::string, Variable<S, B>> leaves_;
+  DenseResult result_;
+};
+
+template <class S>
+double rounded_to(double x) {
+  return storage_cast<double>(storage_cast<S>(x));
+}
+
+/// Calls `check(case, name)` for every case of the layer files whose operation is built.
+template <class Check>
+void for_each_dense_case(const Check& check) {
+  int ran = 0;
+  for (const char* file :
+       {"dense.json", "normalization.json", "convolution.json", "sequence.json"}) {
+    if (!std::filesystem::exists(parity_folder() / file)) continue;
+    const nlohmann::json cases = parity_cases(file);
+    int number = 0;
+    for (const nlohmann::json& one : cases) {
+      const std::string op = one.at("op");
+      SCOPED_TRACE(std::string(file) + " case " + std::to_string(number++) + ": " + op + " " +
+                   one.at("attributes").dump());
+      if (not_yet_built().count(op) != 0) continue;
+      try {
+        check(one, op);
+        ++ran;
+      } catch (const std::exception& error) {
+        ADD_FAILURE() << error.what();
+      }
+    }
+  }
+  EXPECT_GT(ran, 0) << "no case ran in " << parity_folder();
+}
+
+/// The error of one array of S on B against the same in double, on the same rounded values:
+///   |a - b| <= u_store |b| + (terms + 16) u_compute magnitude + kept
+/// The first is the rounding at the store; the second that of sums of up to `terms` products and of
+/// elementary functions of a few ulp; `kept` what backward loses by computing from a result that
+/// was stored in S: the derivatives of tanh, sigmoid and softmax move by at most 3 times its
+/// rounding, log-softmax's once for each class.
+inline void expect_within_bound(const std::string& what, const Numbers& a, const Numbers& b,
+                                const DenseResult& exact, double u_compute, double kept) {
+  ASSERT_EQ(a.shape, b.shape) << what;
+  const double magnitude = exact.terms * exact.largest_input * exact.largest_input *
+                           (what == "output" ? 1.0 : exact.largest_upstream);
+  for (std::size_t i = 0; i < b.data.size(); ++i) {
+    const double bound = a.unit_roundoff * std::fabs(b.data[i]) +
+                         (exact.terms + 16) * u_compute * magnitude + kept +
+                         numeric_traits<float16>::min_subnormal * (a.unit_roundoff >= 0x1p-11);
+    EXPECT_LE(std::fabs(a.data[i] - b.data[i]), bound)
+        << what << " element " << i << ": " << a.data[i] << ", in double " << b.data[i];
+  }
+}
+
+/// Every dense case in storage type S on backend B against the double reference.
+template <class S, class B, Dense which>
+void expect_dense_parity() {
+  for_each_dense_case([](const nlohmann::json& one, const std::string& op) {
+    // What neither program compiles belongs to the others, where it fails.
+    if (is_activation(op) != (which == Dense::activations)) return;
+    const DenseResult exact =
+        DenseCase<double, backend::Reference, which>(one, rounded_to<S>).run();
+    const DenseResult found = DenseCase<S, B, which>(one, rounded_to<S>).run();
+    const double u_compute = numeric_traits<typename numeric_traits<S>::compute>::unit_roundoff;
+    const bool keeps_output = op == "tanh" || op == "sigmoid" || op == "softmax";
+    const double roundings = op == "log_softmax" ? exact.terms : keeps_output ? 3.0 : 0.0;
+    const double kept = roundings * numeric_traits<S>::unit_roundoff * exact.largest_upstream;
+    expect_within_bound("output", found.output, exact.output, exact, u_compute, 0.0);
+    for (const auto& [name, gradient] : exact.gradients)
+      expect_within_bound("gradient of " + name, found.gradients.at(name), gradient, exact,
+                          u_compute, kept);
+  });
+}
+
+}  // namespace halfstep::test
