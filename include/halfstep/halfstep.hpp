@@ -16,6 +16,7 @@
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/matmul.hpp>
+#include <halfstep/autograd/pointwise.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/autograd/softmax.hpp>
