@@ -13,8 +13,8 @@ namespace measure {
 ///
 /// @param work  what both do in one call, in billions of `unit` (bytes, operations)
 template <class Ours, class Ceiling>
-void beside(benchmark::State& state, double work, const std::string& unit, const Ours& ours,
-            const Ceiling& ceiling) {
+void beside(benchmark::State& state, double work, const std::string& unit, Ours&& ours,
+            Ceiling&& ceiling) {
   ours();
   ceiling();
   Samples our_time;

@@ -1,0 +1,6 @@
+#include "measure_step.hpp"
+
+#if defined(HALFSTEP_ONEDNN)
+template training::StepFigures training::measure_training<halfstep::backend::OneDnn>(
+    const StepOptions& options);
+#endif
