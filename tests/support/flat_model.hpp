@@ -1,0 +1,111 @@
+#pragma once
+
+#include <halfstep/autograd/backward.hpp>
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace halfstep::test {
+
+/// FP64 throughout: what formulas are compared with.
+struct Fp64 : Fp32 {
+  static constexpr std::string_view name = "fp64";
+  using Parameter = double;
+  using Activation = double;
+  using Gradient = double;
+  using Accumulator = double;
+  using Reduction = double;
+  using Moment = double;
+  using Master = double;
+  using GradientAccumulator = double;
+};
+
+using AllStorages = StorageList<float, float16, bfloat16, double>;
+
+/// A model that is nothing but parameters, whose gradients a test writes itself. On backends of the
+/// host's memory.
+template <class Setup>
+class FlatModel {
+ public:
+  using Backend = typename Setup::Backend;
+  using Store = ParameterStore<Backend>;
+
+  /// Adds a parameter stored as T that starts from these values.
+  template <class T>
+  FlatModel& add(const std::string& name, const std::vector<double>& start, int group = 0) {
+    const auto fill = [start](std::span<float> values, const Shape&, std::uint64_t) {
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(start[i]);
+    };
+    const std::size_t at =
+        store_->template add<T>(name, Shape{static_cast<Index>(start.size())}, fill);
+    store_->arrange(at, group, false);
+    if constexpr (std::is_same_v<T, double>) exact_.push_back({at, start});
+    return *this;
+  }
+  Parameters<Setup> parameters() {
+    store_->lay_out();
+    for (const auto& [at, start] : exact_) write_exactly(at, start);
+    exact_.clear();
+    return Parameters<Setup>(store_);
+  }
+  Store& store() { return *store_; }
+
+  /// A token of gradients: `values` is the gradient of every parameter of that size, times `scale`.
+  template <class State = Unscaled>
+  Gradients<State, Setup> gradients(const std::vector<double>& values, double scale = 1.0,
+                                    double loss = 1.0) {
+    store_->for_each_stored(AllStorages{}, [&](auto& segment) {
+      if (segment.frozen()) return;
+      segment.allocate_gradients();
+      using T = typename std::remove_reference_t<decltype(segment)>::Storage;
+      for (auto& slot : segment.slots()) {
+        T* const to = segment.gradients().data() + slot->offset();
+        for (Index i = 0; i < slot->shape().size(); ++i)
+          to[i] = storage_cast<T>(values[static_cast<std::size_t>(i) % values.size()] * scale);
+      }
+    });
+    TensorOf<GradientState, Backend> state(Shape{1});
+    *state.data() = GradientState{};
+    state.data()->loss = loss;
+    state.data()->scale = scale;
+    return {store_, std::move(state)};
+  }
+
+  /// The stored values of a parameter.
+  std::vector<double> weights(const std::string& name) {
+    return taken(name, [](auto& segment) { return segment.values().data(); });
+  }
+  std::vector<double> masters(const std::string& name) {
+    return taken(name, [](auto& segment) { return segment.masters().data(); });
+  }
+
+ private:
+  struct Exact {
+    std::size_t at;
+    std::vector<double> start;
+  };
+  void write_exactly(std::size_t at, const std::vector<double>& start) {
+    store_->visit_parameter(AllStorages{}, at, [&](auto& segment, Index offset) {
+      using T = typename std::remove_reference_t<decltype(segment)>::Storage;
+      for (std::size_t i = 0; i < start.size(); ++i)
+        segment.values().data()[offset + static_cast<Index>(i)] = storage_cast<T>(start[i]);
+    });
+  }
+  template <class Arena>
+  std::vector<double> taken(const std::string& name, const Arena& arena) {
+    const std::size_t at = store_->find(name);
+    std::vector<double> values(static_cast<std::size_t>(store_->info(at).shape.size()));
+    store_->visit_parameter(AllStorages{}, at, [&](auto& segment, Index offset) {
+      const auto* from = arena(segment) + offset;
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = storage_cast<double>(from[i]);
+    });
+    return values;
+  }
+
+  std::shared_ptr<Store> store_ = std::make_shared<Store>();
+  std::vector<Exact> exact_;
+};
+
+}  // namespace halfstep::test
