@@ -12,7 +12,7 @@ struct SaveSettings {
   /// FP32 masters (what training goes on from), or the weights as they are stored: half the size,
   /// all that predicting needs.
   bool masters = true;
-  SafetensorsMetadata metadata;
+  SafetensorsMetadata metadata = {};
 };
 
 /// The safetensors dtype of a storage type's name.

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <app/names.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <sstream>
+#include <string>
+
+namespace app {
+
+/// A message as one line, whatever it was made of.
+inline std::string one_line(std::string text) {
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+/// Parses the command line into what `line`'s options are bound to, then calls `body()`. What goes
+/// wrong is one line on the error stream, after the program's name.
+///
+/// Exit codes: 0 all went well, 1 the run failed, 2 the command line is wrong.
+template <class Body>
+int run(CLI::App& line, int count, char** arguments, const Body& body) {
+  const auto complain = [&](const std::string& text, int code) {
+    std::cout.flush();
+    std::cerr << line.get_name() << ": " << one_line(text) << std::endl;
+    return code;
+  };
+  try {
+    line.parse(count, arguments);
+    body();
+    if (!std::cout.flush()) return complain("standard output cannot be written", 1);
+    return 0;
+  } catch (const CLI::CallForHelp&) {
+    std::cout << line.help();
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return complain(std::string(error.what()) + "; --help names the options", 2);
+  } catch (const CommandLineError& error) {
+    return complain(error.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory; use a smaller --batch or model", 1);
+  } catch (const std::exception& error) {
+    return complain(error.what(), 1);
+  }
+}
+
+/// What a number on the command line must be at least.
+inline CLI::Validator at_least(double smallest) {
+  return CLI::Validator(
+      [smallest](std::string& text) {
+        double value = 0.0;
+        if (!CLI::detail::lexical_cast(text, value)) return text + " is not a number";
+        if (value >= smallest) return std::string();
+        std::ostringstream message;
+        message << text << " is too small; use " << smallest << " or more";
+        return message.str();
+      },
+      "");
+}
+
+/// A number above 0 that is finite.
+inline CLI::Validator positive_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        double value = 0.0;
+        if (!CLI::detail::lexical_cast(text, value)) return text + " is not a number";
+        if (value > 0.0 && std::isfinite(value)) return std::string();
+        return text + " will not do; use a number above 0";
+      },
+      "");
+}
+
+inline void add_data(CLI::App& line, Options& options, const std::string& what) {
+  line.add_option("--data", options.data, what)->type_name("DIR")->capture_default_str();
+}
+inline void add_threads(CLI::App& line, Options& options) {
+  line.add_option("--threads", options.threads, "threads on the CPU (default: all processors)")
+      ->check(at_least(1));
+}
+inline void add_backend(CLI::App& line, Options& options) {
+  line.add_option("--backend", options.backend, "eigen, onednn, reference or cuda")
+      ->capture_default_str();
+}
+inline void add_epochs(CLI::App& line, Options& options) {
+  line.add_option("--epochs", options.epochs, "passes over the training data")
+      ->check(at_least(1))
+      ->capture_default_str();
+}
+inline void add_batch(CLI::App& line, Options& options) {
+  line.add_option("--batch", options.batch, "samples in a step")
+      ->check(at_least(1))
+      ->capture_default_str();
+}
+inline void add_seed(CLI::App& line, Options& options) {
+  line.add_option("--seed", options.seed, "of initial weights and of the order of the data")
+      ->check(at_least(0))
+      ->capture_default_str();
+}
+inline void add_precisions(CLI::App& line, Options& options) {
+  line.add_option("--precision", options.precision,
+                  "fp32, tf32, mixed_fp16, mixed_bf16, pure_fp16 or pure_bf16, Lightning's and "
+                  "Keras's names for them, several with commas between, or all that the backend "
+                  "has")
+      ->type_name("NAME[,NAME...]|all")
+      ->capture_default_str();
+}
+inline void add_optimizer(CLI::App& line, Options& options) {
+  line.add_option("--optimizer", options.optimizer, listed(optimizer_names))->capture_default_str();
+  line.add_option("--learning-rate", options.learning_rate,
+                  "default: 0.001 for adam and adamw, 0.05 for momentum, 0.1 for sgd")
+      ->check(positive_number());
+}
+inline void add_json(CLI::App& line, Options& options) {
+  line.add_option("--json", options.json, "write one JSON object a line to FILE, or to - ")
+      ->type_name("FILE|-");
+}
+
+}  // namespace app

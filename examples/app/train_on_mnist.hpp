@@ -1,0 +1,59 @@
+#pragma once
+
+#include <app/backends.hpp>
+#include <app/classifiers.hpp>
+#include <app/mnist_run.hpp>
+#include <app/optimizers.hpp>
+#include <app/train_classifier.hpp>
+
+namespace app {
+
+template <class Backend>
+void run_mnist(const Options& options) {
+  const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
+  const auto [train, test] = halfstep::data::mnist(options.data);
+  JsonLines json(options.json);
+  Progress progress(json.on_standard_output());
+  json.write({{"event", "run"},
+              {"program", "mnist"},
+              {"data", options.data},
+              {"training_samples", train.size()},
+              {"test_samples", test.size()},
+              {"model", options.model},
+              {"backend", Backend::name},
+              {"precisions", precisions},
+              {"epochs", options.epochs},
+              {"batch", options.batch},
+              {"optimizer", options.optimizer},
+              {"seed", options.seed},
+              {"threads", halfstep::threads()}});
+
+  // A precision that is stopped leaves the others their turn, and the run fails at its end.
+  std::vector<TrainingResult> results;
+  std::string failure;
+  for (const std::string& precision : precisions) {
+    try {
+      halfstep::with_precision<Backend>(precision, [&](auto policy) {
+        using Setup = halfstep::Setup<decltype(policy), Backend>;
+        with_classifier<Setup>(options.model, [&]<class Model>(std::type_identity<Model>) {
+          with_optimizer(options, [&](const auto& rule) {
+            results.push_back(train_classifier<Model>(options, rule, train, test, progress, json));
+          });
+        });
+      });
+      json.write(results.back().json());
+    } catch (const halfstep::NonFiniteError& error) {
+      TrainingResult& result = results.emplace_back();
+      result.precision = precision;
+      result.stopped = true;
+      json.write({{"event", "error"}, {"precision", precision}, {"message", error.what()}});
+      if (failure.empty()) failure = precision + ": " + error.what();
+    }
+  }
+  progress.clear();
+  progress.out() << "\n";
+  print_table(progress.out(), results);
+  if (!failure.empty()) halfstep::fail<halfstep::NonFiniteError>(failure);
+}
+
+}  // namespace app

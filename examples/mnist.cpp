@@ -1,0 +1,35 @@
+// Trains a classifier on MNIST in every precision that is asked for, and shows what each costs and
+// buys: build/bin/mnist --help
+
+#include <app/backends.hpp>
+#include <app/command_line.hpp>
+#include <app/mnist_run.hpp>
+#include <app/names.hpp>
+
+int main(int count, char** arguments) {
+  app::Options options;
+  options.data = app::carried_data("mnist");
+  options.model = "mlp";
+  CLI::App line("Trains a classifier on MNIST and compares precisions.", "mnist");
+  app::add_data(line, options, "folder with MNIST's four files, gzip or not");
+  line.add_option("--model", options.model, app::listed(app::classifier_names))
+      ->capture_default_str();
+  app::add_precisions(line, options);
+  app::add_backend(line, options);
+  app::add_epochs(line, options);
+  app::add_batch(line, options);
+  app::add_optimizer(line, options);
+  app::add_seed(line, options);
+  app::add_threads(line, options);
+  app::add_json(line, options);
+  return app::run(line, count, arguments, [&] {
+    // Wrong names are told before anything is read.
+    app::canonical_precisions(options.precision);
+    app::require_classifier(options.model);
+    app::require_optimizer(options.optimizer);
+    app::apply_threads(options);
+    app::with_backend(options.backend, [&]<class Backend>(std::type_identity<Backend>) {
+      app::run_mnist<Backend>(options);
+    });
+  });
+}
