@@ -6,14 +6,14 @@
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
-#if defined(HALFSTEP_X86)
+#if defined(HALFSTEP_X86) && !defined(__clang__)
 // GCC 12 warns about its own intrinsics, which Eigen includes.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <Eigen/Core>
-#if defined(HALFSTEP_X86)
+#if defined(HALFSTEP_X86) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
 

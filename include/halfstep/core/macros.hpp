@@ -60,10 +60,13 @@
 
 #if defined(__CUDACC__)
 #define HALFSTEP_HOST_DEVICE __host__ __device__
+/// Before a template that calls what it is given, be that for the host alone or for both.
+#define HALFSTEP_CALLS_EITHER _Pragma("nv_exec_check_disable")
 #if defined(__CUDA_ARCH__)
 // nvcc reads host code once more for the device, where no vector type may meet a device function.
 #define HALFSTEP_DEVICE_PASS 1
 #endif
 #else
 #define HALFSTEP_HOST_DEVICE
+#define HALFSTEP_CALLS_EITHER
 #endif

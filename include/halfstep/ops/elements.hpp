@@ -53,6 +53,7 @@ concept Skippable = requires(const F& f) {
 };
 
 /// The functor that runs over the elements: what `prepared()` gives, or the functor itself.
+HALFSTEP_CALLS_EITHER
 template <class F>
 HALFSTEP_HOST_DEVICE auto prepare(const F& f) {
   if constexpr (Prepared<F>) {
@@ -63,6 +64,7 @@ HALFSTEP_HOST_DEVICE auto prepare(const F& f) {
 }
 
 /// Whether a prepared functor's pass must touch nothing.
+HALFSTEP_CALLS_EITHER
 template <class F>
 HALFSTEP_HOST_DEVICE bool skips([[maybe_unused]] const F& prepared) {
   if constexpr (Skippable<F>) {
@@ -73,6 +75,7 @@ HALFSTEP_HOST_DEVICE bool skips([[maybe_unused]] const F& prepared) {
 }
 
 /// Calls `f(first, numbers...)` where f asks which element it has, else `f(numbers...)`.
+HALFSTEP_CALLS_EITHER
 template <class F, class... N>
 HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void apply_to_elements(const F& f,
                                                             [[maybe_unused]] Index first,
