@@ -161,7 +161,7 @@ HALFSTEP_INLINE void store(const Packet<Isa>& x, T* p) {
     const PacketBits<Isa> word = bits_of(x);
     const PacketBits<Isa> upper = word >> 16;
     const PacketBits<Isa> rounded = (word + ((upper & 1u) + 0x7FFFu)) >> 16;
-    const PacketMask<Isa> nan = (word & 0x7FFFFFFFu) > PacketBits<Isa>(0x7F800000u);
+    const PacketMask<Isa> nan = x != x;
     Isa::store_lower_halves(select(nan, upper | 0x40u, rounded).v, p);
   }
 }
