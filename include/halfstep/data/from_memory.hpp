@@ -121,8 +121,8 @@ Set copied(const Matrix<T>& x, const Matrix<A>& y, const Shape& sample_shape,
     for (Index column = 0; column < y.columns; ++column) {
       const A value = y.data[row * y.row_step + column * y.column_step];
       if constexpr (Set::has_labels) {
-        if (static_cast<A>(static_cast<Answer>(value)) != value ||
-            (static_cast<Answer>(value) < 0) != (value < A{}))
+        const auto wide = static_cast<std::int64_t>(value);
+        if (wide != static_cast<Answer>(wide))
           fail<DataError>("label ", +value, " of sample ", row, " is no class");
         answers[row * y.columns + column] = static_cast<Answer>(value);
       } else {
@@ -203,6 +203,16 @@ requires(detail::borrowable<Features>&& detail::borrowable<Answers>) auto view(F
               .sample_shape = sample,
               .width = y.columns,
               .classes = classes});
+}
+
+/// Refused: a temporary.
+template <class Features, class Answers>
+requires(!detail::borrowable<Features> ||
+         !detail::borrowable<Answers>) int view(Features&&, const Shape&, Answers&&, Index = 0) {
+  static_assert(detail::borrowable<Features> && detail::borrowable<Answers>,
+                "halfstep: data::view borrows, and a temporary would be gone at once; name the "
+                "container, or copy it with data::from_memory");
+  return 0;
 }
 
 }  // namespace halfstep::inline HALFSTEP_ABI::data

@@ -72,7 +72,14 @@ template <class D>
 using SampleOf = std::decay_t<decltype(std::declval<const D&>().get(Index{}))>;
 
 template <class S>
-concept Sample = requires(const S& sample) {
+concept Sample = (
+                     requires(const S& sample) { sample.features; } ||
+                     requires(const S& sample) { sample.first; }) &&
+                 (
+                     requires(const S& sample) { sample.label; } ||
+                     requires(const S& sample) { sample.target; } ||
+                     requires(const S& sample) { sample.second; }) &&
+                 requires(const S& sample) {
   numbers_in(features_of(sample));
   numbers_in(answer_of(sample));
 };
