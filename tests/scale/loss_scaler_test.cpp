@@ -166,7 +166,7 @@ TEST(LossScaler, UnscaledGradientsOfEveryNormalNumberAreExact) {
     Model model;
     model.add<float16>("w", std::vector<double>(values.size(), 0.0));
     LossScaler scaler(model.parameters(), StaticLossScaling{.scale = scale});
-    auto gradients = scaler.unscale((model.parameters(), model.gradients<Scaled>(values, scale)));
+    auto gradients = scaler.unscale(model.gradients<Scaled>(values, scale));
     const std::vector<float> read = gradients.read("w");
     for (std::size_t i = 0; i < values.size(); ++i) ASSERT_EQ(read[i], values[i]);
   }

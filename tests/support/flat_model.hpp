@@ -56,6 +56,7 @@ class FlatModel {
   template <class State = Unscaled>
   Gradients<State, Setup> gradients(const std::vector<double>& values, double scale = 1.0,
                                     double loss = 1.0) {
+    static_cast<void>(parameters());
     store_->for_each_stored(AllStorages{}, [&](auto& segment) {
       if (segment.frozen()) return;
       segment.allocate_gradients();
