@@ -120,6 +120,16 @@ struct Delayed {
     check("copy", from, to);
     add([=] { std::copy_n(from, n, to); });
   }
+  template <class From, class To>
+  static void convert(Index n, const From* from, To* to) {
+    check("convert", from, to);
+    add([=] { Reference::convert(n, from, to); });
+  }
+  template <class T>
+  static void clear(Index n, T* x) {
+    check("clear", x);
+    add([=] { Reference::clear(n, x); });
+  }
   static void synchronize() { DelayedQueue::shared().synchronize(); }
   /// How often the host has waited for the device: a training step must not.
   static std::size_t synchronizations() { return DelayedQueue::shared().synchronizations(); }
