@@ -1,0 +1,258 @@
+#include "examples/idx_files.hpp"
+#include "examples/run_program.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <set>
+
+namespace halfstep::test {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<Json> parsed(const std::string& text) {
+  std::vector<Json> result;
+  for (const std::string& line : lines(text)) result.push_back(Json::parse(line));
+  return result;
+}
+std::vector<Json> events(const std::vector<Json>& all, const std::string& name) {
+  std::vector<Json> result;
+  for (const Json& each : all)
+    if (each.at("event") == name) result.push_back(each);
+  return result;
+}
+
+class Mnist : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_built("mnist")) GTEST_SKIP() << not_built;
+  }
+  void refuse(const std::string& arguments, int code, const std::vector<std::string>& fragments) {
+    expect_refusal("mnist", arguments, code, fragments, folder);
+  }
+
+  Folder folder;
+  std::string data = write_mnist(folder.path() / "small", 200);
+};
+
+TEST_F(Mnist, TrainsInEveryPrecisionAndEndsInATable) {
+  const Ran ran =
+      run("mnist", "--data small --precision all --epochs 5 --batch 20 --seed 7 --json lines.json",
+          folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  EXPECT_EQ(ran.error, "");
+
+  const std::vector<Json> all = parsed(contents(folder / "lines.json"));
+  ASSERT_EQ(events(all, "run").size(), 1u);
+  EXPECT_EQ(events(all, "epoch").size(), 5u * 5u);
+  std::vector<std::string> precisions;
+  for (const Json& result : events(all, "result")) {
+    precisions.push_back(result.at("precision"));
+    EXPECT_EQ(result.at("model"), "mlp");
+    EXPECT_EQ(result.at("seed"), 7);
+    EXPECT_TRUE(result.at("backend").is_string());
+    // Ten bright bars are told apart at once.
+    EXPECT_EQ(result.at("test_accuracy"), 1.0) << result;
+    EXPECT_LT(result.at("final_loss"), 1.0);
+    for (const char* key : {"median_step_ms", "samples_per_second", "activation_bytes"})
+      EXPECT_GT(result.at(key), 0.0) << key;
+    const bool narrow = precisions.back() != "fp32";
+    const bool masters = precisions.back().rfind("mixed", 0) == 0;
+    const std::int64_t parameters = 784 * 512 + 512 + 512 * 512 + 512 + 512 * 10 + 10;
+    const auto per_parameter = [&](const char* key) {
+      return std::llround(result.at(key).get<double>() / static_cast<double>(parameters));
+    };
+    EXPECT_EQ(per_parameter("parameter_bytes"), narrow ? 2 : 4);
+    EXPECT_EQ(per_parameter("optimizer_bytes"), masters ? 12 : 8);
+    EXPECT_EQ(result.at("skipped_steps"), 0);
+    EXPECT_EQ(result.at("loss_scale"), precisions.back() == "mixed_fp16" ? 65536.0 : 1.0);
+    EXPECT_EQ(result.size(), 14u) << "keys beyond those that are documented: " << result;
+  }
+  EXPECT_EQ(precisions, (std::vector<std::string>{"fp32", "mixed_fp16", "mixed_bf16", "pure_fp16",
+                                                  "pure_bf16"}));
+
+  const std::vector<std::string> said = lines(ran.out);
+  ASSERT_GE(said.size(), 25u + 1u + 4u + 5u) << ran.out;
+  for (std::size_t i = 0; i < precisions.size(); ++i) {
+    const std::string& row = said[said.size() - 5 + i];
+    EXPECT_EQ(row.rfind(precisions[i] + " ", 0), 0u) << row;
+    EXPECT_NE(row.find("100.00 %"), std::string::npos) << row;
+    EXPECT_EQ(row.size(), said.back().size()) << "the columns are not aligned:\n" << ran.out;
+  }
+  EXPECT_EQ(ran.out.find('\r'), std::string::npos) << "a line is rewritten in a pipe";
+  EXPECT_EQ(ran.out.find('\033'), std::string::npos) << "terminal codes in a pipe";
+}
+
+TEST_F(Mnist, GivesStandardOutputToJsonWhereItIsAskedTo) {
+  const Ran ran =
+      run("mnist", "--data small --precision bf16-mixed,fp32,32 --epochs 1 --json -", folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const std::vector<Json> results = events(parsed(ran.out), "result");
+  ASSERT_EQ(results.size(), 2u) << "a synonym is the same precision";
+  EXPECT_EQ(results[0].at("precision"), "mixed_bf16");
+  EXPECT_EQ(results[1].at("precision"), "fp32");
+  EXPECT_NE(ran.error.find("test"), std::string::npos) << "the table is for people to read";
+}
+
+TEST_F(Mnist, TheSameSeedGivesTheSameLosses) {
+  const auto losses = [&](const std::string& seed) {
+    const Ran ran =
+        run("mnist", "--data small --precision fp32 --epochs 2 --threads 1 --json - --seed " + seed,
+            folder);
+    std::vector<double> result;
+    for (const Json& epoch : events(parsed(ran.out), "epoch")) result.push_back(epoch.at("loss"));
+    return result;
+  };
+  const std::vector<double> first = losses("3");
+  EXPECT_EQ(first.size(), 2u);
+  EXPECT_EQ(first, losses("3"));
+  EXPECT_NE(first, losses("4"));
+}
+
+TEST_F(Mnist, EveryBackendAndOptimizerLearns) {
+  for (const char* backend : {"eigen", "reference"})
+    for (const char* optimizer : {"sgd", "momentum", "adam"}) {
+      if (backend == std::string("reference") && optimizer != std::string("adam")) continue;
+      const Ran ran =
+          run("mnist",
+              std::string("--data small --precision mixed_fp16 --epochs 4 --batch 10 ") +
+                  "--json - --backend " + backend + " --optimizer " + optimizer,
+              folder);
+      ASSERT_EQ(ran.code, 0) << ran.error;
+      const std::vector<Json> results = events(parsed(ran.out), "result");
+      ASSERT_EQ(results.size(), 1u);
+      EXPECT_EQ(results[0].at("backend"), backend);
+      EXPECT_GE(results[0].at("test_accuracy"), 0.9) << backend << " " << optimizer;
+    }
+}
+
+TEST_F(Mnist, HelpNamesEveryOption) {
+  const Ran ran = run("mnist", "--help", folder);
+  EXPECT_EQ(ran.code, 0);
+  for (const char* option : {"--data", "--model", "--precision", "--backend", "--epochs", "--batch",
+                             "--optimizer", "--learning-rate", "--seed", "--threads", "--json"})
+    EXPECT_NE(ran.out.find(option), std::string::npos) << option;
+}
+
+TEST_F(Mnist, AWrongCommandLineExitsWith2) {
+  refuse("--colour red", 2, {"--colour"});
+  refuse("everything", 2, {"everything"});
+  refuse("--precision fp12", 2, {"--precision", "fp12", "mixed_bf16"});
+  refuse("--precision ''", 2, {"--precision"});
+  refuse("--precision fp32,", 2, {"--precision"});
+  refuse("--precision", 2, {"--precision"});
+  refuse("--model transformer", 2, {"--model", "transformer", "mlp"});
+  refuse("--backend tpu", 2, {"--backend", "tpu", "eigen, onednn, reference or cuda"});
+  refuse("--optimizer adagrad", 2, {"--optimizer", "adagrad", "adamw"});
+  refuse("--threads 0", 2, {"--threads", "1 or more"});
+  refuse("--threads many", 2, {"--threads", "many"});
+  refuse("--epochs 0", 2, {"--epochs", "1 or more"});
+  refuse("--epochs 1.5", 2, {"--epochs", "1.5"});
+  refuse("--epochs 99999999999999999999", 2, {"--epochs"});
+  refuse("--batch -3", 2, {"--batch", "1 or more"});
+  refuse("--seed -1", 2, {"--seed", "0 or more"});
+  for (const char* rate : {"0", "-1", "nan", "inf", "much"})
+    refuse(std::string("--learning-rate ") + rate, 2, {"--learning-rate", rate});
+  EXPECT_FALSE(std::filesystem::exists(folder / "lines.json"));
+}
+
+TEST_F(Mnist, WhatThisBuildOrMachineLacksExitsWith1) {
+  refuse("--data small --precision tf32", 1, {"tf32", "choose"});
+  refuse("--data small --precision fp32,tf32 --json lines.json", 1, {"tf32", "choose"});
+  refuse("--data small --backend cuda", 1, {"cuda", "choose"});
+#if !defined(HALFSTEP_ONEDNN)
+  refuse("--data small --backend onednn", 1, {"onednn", "libdnnl-dev"});
+#endif
+  EXPECT_FALSE(std::filesystem::exists(folder / "lines.json")) << "a failed run left output";
+}
+
+TEST_F(Mnist, DataThatCannotBeUsedExitsWith1) {
+  const std::string json = " --json lines.json";
+  refuse("--data nowhere" + json, 1, {"nowhere", "train-images"});
+
+  const auto damaged = [&](const std::string& name, const auto& damage) {
+    write_mnist(folder.path() / name, 20);
+    damage((folder.path() / name).string());
+    return "--data " + name + json;
+  };
+  refuse(damaged("missing",
+                 [](const std::string& in) {
+                   std::filesystem::remove(in + "/t10k-labels-idx1-ubyte");
+                 }),
+         1, {"missing", "t10k-labels"});
+  refuse(damaged("truncated",
+                 [](const std::string& in) {
+                   std::filesystem::resize_file(in + "/train-images-idx3-ubyte", 5000);
+                 }),
+         1, {"truncated/train-images"});
+  refuse(damaged("no_idx",
+                 [](const std::string& in) {
+                   std::ofstream(in + "/train-images-idx3-ubyte")
+                       << "This is no image, but long enough.";
+                 }),
+         1, {"no_idx/train-images"});
+  refuse(damaged("label",
+                 [](const std::string& in) {
+                   std::vector<std::uint8_t> labels(20, 3);
+                   labels[5] = 12;
+                   write_idx(in + "/train-labels-idx1-ubyte", {20}, labels);
+                 }),
+         1, {"label/train-labels", "label 12", "index 5"});
+  refuse(damaged("fewer",
+                 [](const std::string& in) {
+                   write_idx(in + "/train-labels-idx1-ubyte", {19},
+                             std::vector<std::uint8_t>(19, 3));
+                 }),
+         1, {"fewer/train-labels", "19", "20"});
+  refuse(damaged("size",
+                 [](const std::string& in) {
+                   write_idx(in + "/train-images-idx3-ubyte", {20, 20, 20},
+                             std::vector<std::uint8_t>(8000, 3));
+                 }),
+         1, {"size/train-images", "[20, 20, 20]"});
+  refuse(damaged("empty",
+                 [](const std::string& in) {
+                   write_idx(in + "/train-images-idx3-ubyte", {0, 28, 28}, {});
+                   write_idx(in + "/train-labels-idx1-ubyte", {0}, {});
+                 }),
+         1, {"empty/train-images"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "lines.json")) << "a failed run left output";
+}
+
+TEST_F(Mnist, AJsonFileThatCannotBeWrittenExitsWith1) {
+  refuse("--data small --epochs 1 --precision fp32 --json nowhere/lines.json", 1,
+         {"nowhere/lines.json"});
+  if (std::filesystem::exists("/dev/full"))
+    refuse("--data small --epochs 1 --precision fp32 --json /dev/full", 1, {"/dev/full"});
+}
+
+TEST_F(Mnist, TrainingThatDivergesIsStoppedAndNamesAParameter) {
+  const Ran ran = run("mnist",
+                      "--data small --precision fp32,mixed_bf16 --optimizer sgd --learning-rate "
+                      "1e30 --batch 4 --epochs 2 --json lines.json",
+                      folder);
+  EXPECT_EQ(ran.code, 1) << ran.out;
+  EXPECT_EQ(lines(ran.error).size(), 1u) << ran.error;
+  EXPECT_NE(ran.error.find("20 steps in a row"), std::string::npos) << ran.error;
+  EXPECT_NE(ran.error.find("weight'"), std::string::npos) << ran.error;
+  // Both precisions had their turn, and no line is half written.
+  EXPECT_EQ(events(parsed(contents(folder / "lines.json")), "error").size(), 2u);
+  EXPECT_NE(ran.out.find("stopped"), std::string::npos) << ran.out;
+}
+
+#if defined(HALFSTEP_ZLIB)
+TEST_F(Mnist, LearnsFromTheRealImagesThatTheProjectCarries) {
+  const Ran ran =
+      run("mnist", "--precision fp32,mixed_fp16,mixed_bf16 --epochs 2 --json -", folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const std::vector<Json> results = events(parsed(ran.out), "result");
+  ASSERT_EQ(results.size(), 3u);
+  const double fp32 = results[0].at("test_accuracy");
+  EXPECT_GT(fp32, 0.90);
+  // Half a percent of 10,000 images is 50.
+  for (const Json& result : results) EXPECT_NEAR(result.at("test_accuracy"), fp32, 0.005) << result;
+}
+#endif
+
+}  // namespace
+}  // namespace halfstep::test
