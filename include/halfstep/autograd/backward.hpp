@@ -130,8 +130,9 @@ void gather_more(const Variable<S, typename Setup::Backend>& loss, const double*
   using B = typename Setup::Backend;
   auto& store = *gradients.store();
   // FP32 sums are begun with what the arenas hold; then each pass writes them anew and is added.
-  constexpr bool in_float = std::same_as<typename Setup::GradientAccumulator, float>;
-  const auto sums = [](auto& segment) { return in_float && segment.has_16_bits(); };
+  const auto sums = [](auto& segment) {
+    return std::same_as<typename Setup::GradientAccumulator, float> && segment.has_16_bits();
+  };
   store.for_each_segment([&](auto& segment) {
     if (segment.frozen() || !sums(segment)) return;
     if (!gradients.accumulated()) segment.accumulate(true);

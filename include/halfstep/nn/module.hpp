@@ -31,7 +31,6 @@ class ModuleBase {
   ModuleBase() : store_(std::make_shared<Store>()) {}
   ModuleBase(const ModuleBase& parent, std::string_view name)
       : store_(parent.store_), path_(parent.name_of(name)) {}
-  ~ModuleBase() = default;
 
  private:
   std::shared_ptr<Store> store_;
@@ -88,7 +87,6 @@ class Module : public ModuleBase<typename Setup_::Backend> {
   void evaluate() { train(false); }
 
  protected:
-  ~Module() = default;
   /// The type of a parameter of a layer under this Setup.
   using ParameterType = nn::Parameter<typename Setup::Parameter, Backend>;
 };

@@ -1,0 +1,159 @@
+#include <halfstep/autograd/activation.hpp>
+#include <halfstep/autograd/cross_entropy.hpp>
+#include <halfstep/backend/default.hpp>
+#include <halfstep/data/mnist.hpp>
+#include <halfstep/nn/linear.hpp>
+#include <halfstep/optim/adamw.hpp>
+#include <halfstep/optim/sgd.hpp>
+#include <halfstep/train/trainer.hpp>
+
+#include <gtest/gtest.h>
+
+#include "support/parity_file.hpp"
+
+namespace {
+
+using namespace halfstep;
+using nlohmann::json;
+
+/// Models of training.json that are not built yet. This list only shrinks.
+const std::set<std::string> not_yet_built{"gpt", "cnn"};
+
+/// Weight j of parameter number p, as the file's description says.
+void start(ParameterStore<backend::Default>& store, double bound) {
+  for (std::size_t p = 0; p < store.count(); ++p) {
+    const Shape& shape = store.info(p).shape;
+    std::vector<float> values(static_cast<std::size_t>(shape.size()));
+    if (shape.rank() > 1)
+      for (std::size_t j = 0; j < values.size(); ++j)
+        values[j] = static_cast<float>(
+            bound *
+            (2.0 * static_cast<double>((7919 * j + 104729 * p + 13) % 20011) / 20011.0 - 1.0));
+    store.write(p, values);
+  }
+}
+
+template <class S>
+struct Mlp : nn::Module<S> {
+  explicit Mlp(Index width) : hidden(*this, "hidden", 784, width), out(*this, "out", width, 10) {}
+  nn::Linear<S> hidden;
+  nn::Linear<S> out;
+  auto operator()(const nn::Input<S>& x) const { return out(relu(hidden(x))); }
+};
+
+struct Images {
+  std::vector<float> pixels;
+  std::vector<std::int32_t> labels;
+};
+const Images& images() {
+  static const Images all = [] {
+    const auto train = data::mnist((halfstep::test::example_data() / "mnist").string()).first;
+    Images images;
+    for (Index i = 0; i < 100 * 64; ++i) {
+      const auto sample = train.get(i);
+      images.pixels.insert(images.pixels.end(), sample.features.begin(), sample.features.end());
+      images.labels.push_back(sample.label);
+    }
+    return images;
+  }();
+  return all;
+}
+
+template <class S>
+struct Batch {
+  nn::Input<S> x;
+  Tensor<std::int32_t> y;
+};
+template <class S>
+Batch<S> batch_of(Index number, Index rows) {
+  using T = typename S::Activation;
+  Tensor<T> x({rows, 784});
+  Tensor<std::int32_t> y(Shape{rows});
+  for (Index i = 0; i < x.size(); ++i)
+    x.data()[i] =
+        storage_cast<T>(images().pixels[static_cast<std::size_t>(number * rows * 784 + i)]);
+  for (Index i = 0; i < rows; ++i)
+    y.data()[i] = images().labels[static_cast<std::size_t>(number * rows + i)];
+  return {x, y};
+}
+
+template <class Policy, class Rule>
+std::vector<double> losses(const json& one, const Rule& rule) {
+  using S = halfstep::Setup<Policy>;
+  Mlp<S> model(one.at("hidden").get<Index>());
+  start(*model.store(), one.at("bound").get<double>());
+  TrainerSettings settings;
+  if (!one.at("clip_norm").is_null()) settings.clip_norm = one.at("clip_norm").get<double>();
+  Trainer trainer(model, rule, settings);
+  std::vector<double> result;
+  const auto steps = static_cast<Index>(one.at("loss_float64").size());
+  for (Index i = 0; i < steps; ++i)
+    result.push_back(trainer
+                         .step(batch_of<S>(i, one.at("batch").get<Index>()),
+                               [](const auto& model, const auto& batch) {
+                                 return cross_entropy(model(batch.x), batch.y);
+                               })
+                         .loss());
+  return result;
+}
+template <class Policy>
+std::vector<double> losses(const json& one) {
+  const json& settings = one.at("settings");
+  const std::string name = one.at("optimizer");
+  if (name == "SGD") {
+    halfstep::test::expect_only(settings, {"lr", "momentum"});
+    return losses<Policy>(
+        one, optim::SGD{.learning_rate = settings.at("lr"), .momentum = settings.at("momentum")});
+  }
+  if (name == "AdamW") {
+    halfstep::test::expect_only(settings, {"lr", "weight_decay"});
+    return losses<Policy>(one, optim::AdamW{.learning_rate = settings.at("lr"),
+                                            .weight_decay = settings.at("weight_decay")});
+  }
+  throw std::runtime_error("the test does not know the rule " + name);
+}
+
+/// The largest distance of two loss curves.
+double distance(const std::vector<double>& a, const json& b) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::fabs(a[i] - b.at(i).get<double>()));
+  return largest;
+}
+
+template <class Check>
+void for_each_mlp(const Check& check) {
+  int ran = 0;
+  for (const json& one : halfstep::test::parity_cases("training.json")) {
+    const std::string model = one.at("model");
+    if (not_yet_built.count(model) != 0) continue;
+    ASSERT_EQ(model, "mlp") << "a model that is neither built nor on the list of those not yet";
+    SCOPED_TRACE("mlp " + one.at("hidden").dump() + " " + one.at("optimizer").dump());
+    check(one);
+    ++ran;
+  }
+  EXPECT_GT(ran, 0);
+}
+
+TEST(TrainingParity, Fp32FollowsPytorchsFp64LossesAtEveryStep) {
+  for_each_mlp([](const json& one) {
+    EXPECT_LE(distance(losses<Fp32>(one), one.at("loss_float64")), 1e-4);
+  });
+}
+
+// A mixed run may stray twice as far from FP64 as PyTorch's BF16 autocast does, or 0.03.
+template <class Policy>
+void expect_within_autocast() {
+  for_each_mlp([](const json& one) {
+    const json& exact = one.at("loss_float64");
+    const double autocast =
+        distance(one.at("loss_autocast_bfloat16").get<std::vector<double>>(), exact);
+    const double ours = distance(losses<Policy>(one), exact);
+    EXPECT_LE(ours, std::max(2 * autocast, 0.03)) << "autocast strays by " << autocast;
+    testing::Test::RecordProperty("distance", std::to_string(ours));
+  });
+}
+TEST(TrainingParity, MixedBf16StaysAsNearAsAutocast) { expect_within_autocast<MixedBf16>(); }
+TEST(TrainingParity, MixedFp16StaysAsNearAsAutocast) { expect_within_autocast<MixedFp16>(); }
+
+}  // namespace
