@@ -155,8 +155,10 @@ case $consumer in
     [ -f "$program" ] || program=$here/program.cpp
     cp "$program" "$work/program.cu"
     ln -s "$HALFSTEP_SOURCE/examples" "$work"
+    zlib=()
+    if has zlib; then zlib=(-DHALFSTEP_ZLIB -lz); fi
     cd "$work"
-    nvcc -std=c++20 -O2 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+    nvcc -std=c++20 -O2 "${zlib[@]}" --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
       -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" program.cu -o program
     ./program
     ;;

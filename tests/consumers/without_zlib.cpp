@@ -11,7 +11,7 @@ int main(int, char** arguments) {
     const std::string message = error.what();
     std::cout << message << "\n";
     const bool names_file = message.find(".gz") != std::string::npos;
-    return names_file && message.find("zlib1g-dev") != std::string::npos ? 0 : 1;
+    return names_file && message.find("halfstep::zlib") != std::string::npos ? 0 : 1;
   }
   std::cerr << "a .gz file was read without zlib\n";
   return 1;

@@ -87,7 +87,7 @@ auto linear(const Variable<S1, B1>& x, const Variable<S2, B2>& weight) {
 template <class Compute = void, class S1, class B1, class S2, class B2, class S3, class B3>
 requires(MixedStorage<S1, S2> || MixedStorage<S2, S3>) auto linear(const Variable<S1, B1>& x,
                                                                    const Variable<S2, B2>& weight,
-                                                                   const Variable<S3, B3>& bias,
+                                                                   const Variable<S3, B3>&,
                                                                    Activation = Activation::none) {
   static_assert(OneStorageType<S2, S3>::value);
   return autograd::refuse_mixed(x, weight);

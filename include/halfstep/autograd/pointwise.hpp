@@ -114,8 +114,8 @@ auto max(const Variable<S1, B1>& a, const Variable<S2, B2>& b) {
   return autograd::refuse_mixed(a, b);
 }
 template <class S1, class B1, class S2, class B2, class S3, class B3>
-requires(MixedStorage<S1, S2> || MixedStorage<S2, S3>) auto where(const Variable<S1, B1>& condition,
-                                                                  const Variable<S2, B2>& a,
+requires(MixedStorage<S1, S2> || MixedStorage<S2, S3>) auto where(const Variable<S1, B1>&,
+                                                                  const Variable<S2, B2>&,
                                                                   const Variable<S3, B3>& b) {
   static_assert(OneStorageType<S2, S3>::value);
   static_assert(OneStorageType<S1, S2>::value);

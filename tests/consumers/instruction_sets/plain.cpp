@@ -1,3 +1,3 @@
-#include "computed.hpp"
+#include "compute.hpp"
 
-std::vector<float> computed_plain() { return computed(); }
+Computed computed_plain() { return compute(); }

@@ -1,7 +1,7 @@
-#include "computed.hpp"
+#include "compute.hpp"
 
 #if !defined(__AVX2__)
 #error "this file is to be compiled with -mavx2"
 #endif
 
-std::vector<float> computed_wide() { return computed(); }
+Computed computed_wide() { return compute(); }
