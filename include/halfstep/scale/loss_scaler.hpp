@@ -76,7 +76,7 @@ class LossScaler {
     return std::move(gradients).template into<Unscaled>();
   }
   template <class G>
-  void unscale(G&&) {
+  auto unscale(G&&) {
     using Token = std::remove_cvref_t<G>;
     static_assert(!scale::is_gradients<Token, Unscaled>,
                   "halfstep: these gradients are unscaled already; unscale takes what "
