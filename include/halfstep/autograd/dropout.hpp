@@ -24,6 +24,7 @@ struct Drop {
   DropoutKey key;
 
   struct Ready {
+    static constexpr bool compute_bound = true;
     RandomSource source;
     float probability;
     double scale;

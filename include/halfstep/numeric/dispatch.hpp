@@ -97,6 +97,23 @@ inline auto run_on([[maybe_unused]] InstructionSet set, const Kernel& kernel, Ar
 #endif
 }
 
+/// run for a loop that waits for memory: AVX2 is as fast there, and AVX-512 is not compiled.
+template <class Kernel, class... Args>
+inline auto run_memory_bound(const Kernel& kernel, Args&&... args) {
+#if defined(HALFSTEP_DEVICE_PASS)
+  return kernel.template operator()<float>(args...);  // never runs: it only gives the type
+#else
+#if defined(HALFSTEP_X86)
+#if !defined(__AVX2__) || !defined(__FMA__) || !defined(__F16C__)
+  if (instruction_set() == InstructionSet::baseline) return run_baseline(kernel, args...);
+#endif
+  return run_avx2(kernel, args...);
+#else
+  return run_baseline(kernel, args...);
+#endif
+#endif
+}
+
 /// run_on with the best instruction set that this machine has.
 template <class Kernel, class... Args>
 inline auto run(const Kernel& kernel, Args&&... args) {

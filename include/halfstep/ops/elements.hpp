@@ -87,6 +87,13 @@ HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void apply_to_elements(const F& f,
   }
 }
 
+/// A functor (or a kernel of it) whose arithmetic takes longer than its memory: exp, tanh, random
+/// numbers. It says `static constexpr bool compute_bound = true`.
+template <class F>
+concept ComputeBound = requires {
+  requires F::compute_bound;
+};
+
 /// The scalar in which elements stored as T... are computed together.
 template <class... T>
 using CommonCompute =

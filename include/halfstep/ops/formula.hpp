@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/numeric/packet.hpp>
+#include <halfstep/ops/elements.hpp>
 
 #include <concepts>
 
@@ -34,6 +35,7 @@ HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N constant(double value) {
 /// y = f(x).
 template <class F>
 struct ValuePass {
+  static constexpr bool compute_bound = ComputeBound<F>;
   F f;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& y, const N& x) const {
@@ -44,6 +46,7 @@ struct ValuePass {
 /// gradient = upstream f'(saved). The gradient may be written over the upstream.
 template <class F>
 struct GradientPass {
+  static constexpr bool compute_bound = ComputeBound<F>;
   F f;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& gradient, const N& upstream,
@@ -55,6 +58,7 @@ struct GradientPass {
 /// y = f(a, b).
 template <class F>
 struct BinaryValuePass {
+  static constexpr bool compute_bound = ComputeBound<F>;
   F f;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& y, const N& a, const N& b) const {
@@ -65,6 +69,7 @@ struct BinaryValuePass {
 /// The gradient of f(a, b) with respect to a.
 template <class F>
 struct GradientPassA {
+  static constexpr bool compute_bound = ComputeBound<F>;
   F f;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& gradient, const N& upstream, const N& a,
@@ -76,6 +81,7 @@ struct GradientPassA {
 /// The gradient of f(a, b) with respect to b.
 template <class F>
 struct GradientPassB {
+  static constexpr bool compute_bound = ComputeBound<F>;
   F f;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& gradient, const N& upstream, const N& a,

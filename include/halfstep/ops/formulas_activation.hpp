@@ -34,6 +34,7 @@ struct LeakyRelu {
 
 /// The hyperbolic tangent.
 struct Tanh {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::output;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {
@@ -47,6 +48,7 @@ struct Tanh {
 
 /// 1 / (1 + exp(-x)).
 struct Sigmoid {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::output;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {
@@ -60,6 +62,7 @@ struct Sigmoid {
 
 /// x sigmoid(x), also called swish.
 struct Silu {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::input;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {
@@ -74,6 +77,7 @@ struct Silu {
 
 /// x / 2 (1 + erf(x / sqrt 2)).
 struct GeluErf {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::input;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {
@@ -90,6 +94,7 @@ struct GeluErf {
 
 /// x / 2 (1 + tanh u) = x sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3).
 struct GeluTanh {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::input;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {
@@ -112,6 +117,7 @@ struct GeluTanh {
 
 /// log(1 + exp(beta x)) / beta, without overflow.
 struct Softplus {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::input;
   double beta;
   template <class N>
@@ -128,6 +134,7 @@ struct Softplus {
 
 /// x where x > 0, alpha (exp(x) - 1) elsewhere.
 struct Elu {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::input;
   double alpha;
   template <class N>

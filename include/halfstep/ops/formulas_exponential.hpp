@@ -6,6 +6,7 @@
 namespace halfstep::inline HALFSTEP_ABI::formulas {
 
 struct Exponential {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::output;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {
@@ -18,6 +19,7 @@ struct Exponential {
 };
 
 struct Logarithm {
+  static constexpr bool compute_bound = true;
   static constexpr Saves saves = Saves::input;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x) const {

@@ -49,6 +49,7 @@ struct SmoothAbsoluteError {
 
 /// -t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)), without overflow.
 struct BinaryCrossEntropy {
+  static constexpr bool compute_bound = true;
   template <class N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N operator()(const N& x, const N& target) const {
     return max(x, constant<N>(0.0)) - x * target + log1p(exp(-abs(x)));

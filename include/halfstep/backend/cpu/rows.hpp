@@ -57,6 +57,7 @@ struct ShiftedExp {
 /// y_j = exp(x_j) / sum exp(x), or its logarithm.
 template <class In, class Out>
 struct SoftmaxKernel {
+  static constexpr bool compute_bound = true;
   using Scalar = CommonCompute<In, Out>;
   Index n;
   bool logarithm;
@@ -86,6 +87,7 @@ struct SoftmaxKernel {
 
 template <class T>
 struct SoftmaxBackwardKernel {
+  static constexpr bool compute_bound = true;
   using Scalar = Compute<T>;
   Index n;
   bool logarithm;
@@ -125,6 +127,7 @@ struct SoftmaxBackwardKernel {
 
 template <class In, class Scalar>
 struct CrossEntropyKernel {
+  static constexpr bool compute_bound = true;
   Index n;
   CrossEntropy settings;
   const In* logits;
@@ -165,6 +168,7 @@ struct CrossEntropyKernel {
 
 template <class In, class Scalar, class Out>
 struct CrossEntropyBackwardKernel {
+  static constexpr bool compute_bound = true;
   Index n;
   CrossEntropy settings;
   const In* logits;

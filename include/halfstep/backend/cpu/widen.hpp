@@ -18,9 +18,6 @@ class WidenedOperands {
       memory_ = Tensor<Compute>(Shape{rounded(a_size) + b_size});
       Compute* const wide_a = memory_.data();
       Compute* const wide_b = wide_a + rounded(a_size);
-      using Kernel = ElementKernel<CopyElements, halfstep::In<In>, Out<Compute>>;
-      const Kernel kernel_a{CopyElements{}, {halfstep::In<In>{a}, Out<Compute>{wide_a}}};
-      const Kernel kernel_b{CopyElements{}, {halfstep::In<In>{b}, Out<Compute>{wide_b}}};
       // Both in one go of the threads: waking them costs as much as a small operand.
       const Index a_chunks = (a_size + element_grain - 1) / element_grain;
       const Index b_chunks = (b_size + element_grain - 1) / element_grain;
@@ -28,7 +25,8 @@ class WidenedOperands {
         const bool is_a = chunk < a_chunks;
         const Index first = (is_a ? chunk : chunk - a_chunks) * element_grain;
         const Index last = std::min(is_a ? a_size : b_size, first + element_grain);
-        run_as<Compute>(is_a ? kernel_a : kernel_b, first, last);
+        run_elements(CopyElements{}, first, last, halfstep::In<In>{is_a ? a : b},
+                     Out<Compute>{is_a ? wide_a : wide_b});
       });
       a_ = wide_a;
       b_ = wide_b;
