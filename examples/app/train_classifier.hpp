@@ -25,8 +25,8 @@ std::int64_t parameter_bytes(const Model& model) {
   return static_cast<std::int64_t>(count);
 }
 
-/// Bytes that a training step takes from memory at most, beyond what stays there between steps:
-/// activations, their gradients, and what products widen. Measured, on a model of its own.
+/// Bytes of activations: what the forward pass keeps for the backward one. Measured on a step of a
+/// model of its own.
 template <class Model, class Rule>
 std::int64_t activation_bytes(const Rule& rule, const halfstep::data::ClassificationSet& train,
                               halfstep::Index batch_size) {
@@ -34,14 +34,18 @@ std::int64_t activation_bytes(const Rule& rule, const halfstep::data::Classifica
   // Without a thread that prepares the next batch, nobody else takes memory meanwhile.
   halfstep::data::Loader<Setup> loader(train, {.batch_size = batch_size, .prefetch = 0});
   const auto& batch = *loader.begin();
-  auto& pool = Setup::Device::pool();
   Model model;
   halfstep::Trainer trainer(model, rule);
   trainer.step(batch, classification_loss);  // makes what stays: gradients, moments, plans
-  const std::size_t before = pool.use().in_use;
-  pool.reset_peak();
-  trainer.step(batch, classification_loss);
-  return static_cast<std::int64_t>(pool.use().peak - before);
+  const auto in_use = [] { return Setup::Device::pool().use().in_use; };
+  const std::size_t before = in_use();
+  std::size_t after = before;
+  trainer.step(batch, [&](const auto& model, const auto& batch) {
+    auto loss = classification_loss(model, batch);
+    after = in_use();
+    return loss;
+  });
+  return static_cast<std::int64_t>(after - before);
 }
 
 /// Trains a classifier and tests it after each epoch.

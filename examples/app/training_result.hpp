@@ -24,7 +24,7 @@ struct TrainingResult {
   double samples_per_second = 0.0;  ///< over the whole training, loading included
   std::int64_t parameter_bytes = 0;
   std::int64_t optimizer_bytes = 0;   ///< masters and moments
-  std::int64_t activation_bytes = 0;  ///< what a step takes from memory at most, and gives back
+  std::int64_t activation_bytes = 0;  ///< what forward keeps for backward
   std::int64_t skipped_steps = 0;
   double loss_scale = 1.0;
   bool stopped = false;  ///< too many steps in a row were skipped: there is no result
@@ -68,7 +68,9 @@ inline void print_table(std::ostream& out, const std::vector<TrainingResult>& re
                bytes(static_cast<double>(r.activation_bytes)), grouped(r.skipped_steps),
                grouped(std::llround(r.loss_scale))});
   }
-  out << table;
+  out << "Mixed precision halves activations; weights and optimizer stay as large as in fp32 or\n"
+         "larger, for an FP32 master is kept beside each 16-bit weight.\n\n"
+      << table;
 }
 
 }  // namespace app

@@ -72,7 +72,7 @@ TEST_F(Mnist, TrainsInEveryPrecisionAndEndsInATable) {
                                                   "pure_bf16"}));
 
   const std::vector<std::string> said = lines(ran.out);
-  ASSERT_GE(said.size(), 25u + 1u + 4u + 5u) << ran.out;
+  ASSERT_GE(said.size(), 25u + 3u + 5u) << ran.out;
   for (std::size_t i = 0; i < precisions.size(); ++i) {
     const std::string& row = said[said.size() - 5 + i];
     EXPECT_EQ(row.rfind(precisions[i] + " ", 0), 0u) << row;
@@ -110,20 +110,18 @@ TEST_F(Mnist, TheSameSeedGivesTheSameLosses) {
 }
 
 TEST_F(Mnist, EveryBackendAndOptimizerLearns) {
-  for (const char* backend : {"eigen", "reference"})
-    for (const char* optimizer : {"sgd", "momentum", "adam"}) {
-      if (backend == std::string("reference") && optimizer != std::string("adam")) continue;
-      const Ran ran =
-          run("mnist",
-              std::string("--data small --precision mixed_fp16 --epochs 4 --batch 10 ") +
-                  "--json - --backend " + backend + " --optimizer " + optimizer,
-              folder);
-      ASSERT_EQ(ran.code, 0) << ran.error;
-      const std::vector<Json> results = events(parsed(ran.out), "result");
-      ASSERT_EQ(results.size(), 1u);
-      EXPECT_EQ(results[0].at("backend"), backend);
-      EXPECT_GE(results[0].at("test_accuracy"), 0.9) << backend << " " << optimizer;
-    }
+  for (const char* choice : {"--backend reference --optimizer adam --batch 20 --epochs 1",
+                             "--backend eigen --optimizer sgd --batch 10 --epochs 4",
+                             "--backend eigen --optimizer momentum --batch 10 --epochs 4"}) {
+    SCOPED_TRACE(choice);
+    const Ran ran =
+        run("mnist", std::string("--data small --precision mixed_fp16 --json - ") + choice, folder);
+    ASSERT_EQ(ran.code, 0) << ran.error;
+    const std::vector<Json> results = events(parsed(ran.out), "result");
+    ASSERT_EQ(results.size(), 1u);
+    EXPECT_NE(std::string(choice).find(results[0].at("backend")), std::string::npos) << results[0];
+    EXPECT_GE(results[0].at("test_accuracy"), 0.9);
+  }
 }
 
 TEST_F(Mnist, HelpNamesEveryOption) {
