@@ -49,9 +49,10 @@ struct UsageError : Error {
   using Error::Error;
 };
 
-/// Throws `Kind` with the parts written one after the other.
+/// Throws `Kind` with the parts written one after the other. Cold: no compiler should spend time on
+/// making it fast.
 template <class Kind, class... Parts>
-[[noreturn]] void fail(const Parts&... parts) {
+[[noreturn, gnu::cold, gnu::noinline]] void fail(const Parts&... parts) {
   std::ostringstream message;
   (message << ... << parts);
   throw Kind(message.str());

@@ -26,18 +26,22 @@ struct FiniteKernel {
     constexpr Index step = lanes<N>;
     N squares[2] = {N(0.0f), N(0.0f)};
     Mask<N> finite = is_finite(N(0.0f));
+    Mask<N> nonzero = N(0.0f) != N(0.0f);
     Index i = first;
     for (; i + 2 * step <= last; i += 2 * step)
       for (int j = 0; j < 2; ++j) {
         const N value = load<N>(x + i + j * step);
         squares[j] = fma(value, value, squares[j]);
         finite = finite & is_finite(value);
+        nonzero = nonzero | (value != N(0.0f));
       }
     for (; i < last; i += step) {
       const N value = load_partial<N>(x + i, static_cast<std::size_t>(last - i));
       squares[0] = fma(value, value, squares[0]);
       finite = finite & is_finite(value);
+      nonzero = nonzero | (value != N(0.0f));
     }
+    if (!any(nonzero)) return;  // dead units, unused rows
     const double total = static_cast<double>(sum(squares[0] + squares[1]));
     if (!all(finite)) result.found_inf = 1;
     // Squares of finite floats may leave float's range at either end; double holds them all.

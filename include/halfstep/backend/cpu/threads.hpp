@@ -91,14 +91,24 @@ inline void tell_vendor_libraries() {
 #endif
 }
 
-/// Calls `body(first, last)` once for each chunk [i * grain, min((i + 1) * grain, n)).
-///
-/// Chunks depend on n and grain alone, never on the number of threads, and idle threads take the
-/// next one: processors that others use too are seldom equally fast. One chunk, one thread, or a
-/// call from inside another body runs serially. The first exception of a body reaches the caller.
-template <class Body>
-void parallel_for(Index n, Index grain, Body&& body) {
-  if (n <= 0) return;
+/// A body of `parallel_for`, whatever its type: threads are managed in one function, not in one for
+/// each loop of the library.
+class ChunkBody {
+ public:
+  template <class Body>
+  explicit ChunkBody(Body& body)
+      : body_(const_cast<void*>(static_cast<const void*>(&body))),
+        call_([](void* held, Index first, Index last) {
+          (*static_cast<Body*>(held))(first, last);
+        }) {}
+  void operator()(Index first, Index last) const { call_(body_, first, last); }
+
+ private:
+  void* body_;
+  void (*call_)(void*, Index, Index);
+};
+
+inline void run_chunks(Index n, Index grain, const ChunkBody& body) {
   const Index chunks = (n + grain - 1) / grain;
   const auto run_chunk = [&body, n, grain](Index chunk) {
     body(chunk * grain, std::min(n, (chunk + 1) * grain));
@@ -128,6 +138,16 @@ void parallel_for(Index n, Index grain, Body&& body) {
   ThreadPool::shared().run(wanted, work);
 #endif
   if (error) std::rethrow_exception(error);
+}
+
+/// Calls `body(first, last)` once for each chunk [i * grain, min((i + 1) * grain, n)).
+///
+/// Chunks depend on n and grain alone, never on the number of threads, and idle threads take the
+/// next one: processors that others use too are seldom equally fast. One chunk, one thread, or a
+/// call from inside another body runs serially. The first exception of a body reaches the caller.
+template <class Body>
+void parallel_for(Index n, Index grain, Body&& body) {
+  if (n > 0) run_chunks(n, grain, ChunkBody(body));
 }
 
 }  // namespace backend::cpu
