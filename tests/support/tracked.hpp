@@ -32,8 +32,9 @@ struct Tracked {
     return Tracked::rounded(a.value - b.value, a.error + b.error);
   }
   friend Tracked operator*(const Tracked& a, const Tracked& b) {
-    return Tracked::rounded(a.value * b.value,
-                   std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error);
+    return Tracked::rounded(
+        a.value * b.value,
+        std::fabs(a.value) * b.error + std::fabs(b.value) * a.error + a.error * b.error);
   }
   friend Tracked operator/(const Tracked& a, const Tracked& b) {
     const double smallest = std::fabs(b.value) - b.error;

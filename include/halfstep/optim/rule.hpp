@@ -1,7 +1,7 @@
 #pragma once
 
 #include <halfstep/core/error.hpp>
-#include <halfstep/numeric/packet.hpp>
+#include <halfstep/ops/formula.hpp>
 
 #include <cmath>
 #include <concepts>
@@ -13,14 +13,7 @@
 namespace halfstep::inline HALFSTEP_ABI::optim {
 
 /// A coefficient as a number of the formula that uses it.
-template <Number N>
-HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N constant(double value) {
-  if constexpr (std::same_as<N, double>) {
-    return value;
-  } else {
-    return N(static_cast<float>(value));
-  }
-}
+using halfstep::constant;
 
 /// What a rule's formula needs to know of a step.
 template <class Rule>
