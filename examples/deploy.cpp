@@ -79,16 +79,16 @@ int main(int count, char** arguments) {
   return app::run(line, count, arguments, [&] {
     app::apply_threads(options);
     const auto [train, test] = hs::data::mnist(options.data);
-    const auto [features, label] = test.get(sample);
+    const auto asked = test.get(sample);
     if (file.empty()) {
       file = "classifier.safetensors";
       train_and_save(train, file);
       std::cout << "trained for an epoch and saved as " << file << "\n";
     }
     const auto predict = hs::Predictor<Classifier>::load(file);
-    const std::vector<float> logits = predict(features);
+    const std::vector<float> logits = predict(asked.features);
     const auto digit = std::max_element(logits.begin(), logits.end()) - logits.begin();
-    std::cout << "test image " << sample << ": predicted " << digit << ", labelled " << label
+    std::cout << "test image " << sample << ": predicted " << digit << ", labelled " << asked.label
               << "\n";
 
     std::vector<float> outputs(logits.size());
@@ -98,7 +98,7 @@ int main(int count, char** arguments) {
     std::vector<double> products_us;
     // In turns, so that a busy machine slows both alike.
     for (int i = 0; i < 2000; ++i) {
-      prediction_us.push_back(1e3 * app::milliseconds([&] { predict(features, outputs); }));
+      prediction_us.push_back(1e3 * app::milliseconds([&] { predict(asked.features, outputs); }));
       products_us.push_back(1e3 * app::milliseconds([&] {
                               hidden();
                               out();

@@ -11,14 +11,14 @@ namespace app {
 template <class Backend>
 void run_mnist(const Options& options) {
   const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
-  const auto [train, test] = halfstep::data::mnist(options.data);
+  const auto data = halfstep::data::mnist(options.data);
   JsonLines json(options.json);
   Progress progress(json.on_standard_output());
   json.write({{"event", "run"},
               {"program", "mnist"},
               {"data", options.data},
-              {"training_samples", train.size()},
-              {"test_samples", test.size()},
+              {"training_samples", data.first.size()},
+              {"test_samples", data.second.size()},
               {"model", options.model},
               {"backend", Backend::name},
               {"precisions", precisions},
@@ -37,7 +37,8 @@ void run_mnist(const Options& options) {
         using Setup = halfstep::Setup<decltype(policy), Backend>;
         with_classifier<Setup>(options.model, [&]<class Model>(std::type_identity<Model>) {
           with_optimizer(options, [&](const auto& rule) {
-            results.push_back(train_classifier<Model>(options, rule, train, test, progress, json));
+            results.push_back(
+                train_classifier<Model>(options, rule, data.first, data.second, progress, json));
           });
         });
       });
