@@ -69,7 +69,13 @@ struct Baseline {
     r = nearest > x ? nearest - 1.0f : nearest;
   }
 
-  static inline bool any(const Ints& mask) { return (mask[0] | mask[1] | mask[2] | mask[3]) != 0; }
+  static inline bool any(const Ints& mask) {
+#if defined(HALFSTEP_X86)
+    return _mm_movemask_ps((__m128)mask) != 0;
+#else
+    return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
+#endif
+  }
 
   static inline void multiply_high(const Words& a, const Words& b, Words& r) {
 #if defined(HALFSTEP_X86)
@@ -88,6 +94,9 @@ struct Baseline {
     r = __builtin_convertvector(*static_cast<const UnalignedHalves*>(p), Words) << 16;
   }
   /// Stores the lower 16 bits of every lane; the upper 16 are zero.
+  static inline void store_upper_halves(const Words& words, void* p) {
+    store_lower_halves(words >> 16, p);
+  }
   static inline void store_lower_halves(const Words& words, void* p) {
 #if defined(HALFSTEP_X86)
     // SSE2 packs with signed saturation only; sign-extended words pass it unchanged.
@@ -174,8 +183,11 @@ struct Avx2 {
     const __m128i halves = _mm_loadu_si128(static_cast<const __m128i*>(p));
     r = (Words)_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
   }
-  HALFSTEP_TARGET_AVX2 static inline void store_lower_halves(const Words& words, void* p) {
-    const __m256i packed = _mm256_packus_epi32((__m256i)words, (__m256i)words);
+  HALFSTEP_TARGET_AVX2 static inline void store_upper_halves(const Words& words, void* p) {
+    const __m256i upper =
+        _mm256_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1,  //
+                         2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m256i packed = _mm256_shuffle_epi8((__m256i)words, upper);
     const __m256i ordered = _mm256_permute4x64_epi64(packed, 0x08);
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_castsi256_si128(ordered));
   }
@@ -234,8 +246,9 @@ struct Avx512 {
     const __m256i halves = _mm256_loadu_si256(static_cast<const __m256i*>(p));
     r = (Words)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
   }
-  HALFSTEP_TARGET_AVX512 static inline void store_lower_halves(const Words& words, void* p) {
-    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16((__m512i)words));
+  HALFSTEP_TARGET_AVX512 static inline void store_upper_halves(const Words& words, void* p) {
+    const __m512i upper = _mm512_srli_epi32((__m512i)words, 16);
+    _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16(upper));
   }
   HALFSTEP_TARGET_AVX512 static inline void load_float16(const void* p, Floats& r) {
     r = _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
