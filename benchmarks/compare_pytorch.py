@@ -6,8 +6,8 @@
 
 PyTorch trains the same networks on random data with its fused AdamW: in FP32, under BF16 autocast,
 with everything in BF16, and under FP16 autocast with GradScaler. A ratio above 1 says that halfstep
-is that much faster. --install tries PyTorch's own index of CPU builds, then PyPI, whose Linux wheel
-brings CUDA's libraries along (several gigabytes) and runs without a GPU.
+is that much faster. The wheel for Linux brings CUDA's libraries along (several gigabytes) and runs
+without a GPU; PIP_INDEX_URL can name an index with smaller builds.
 """
 
 import argparse
@@ -35,11 +35,10 @@ def install(folder):
     venv.create(folder, with_pip=True)
     python = str(pathlib.Path(folder) / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "numpy", "torch"]
-    for arguments in (["--index-url", "https://download.pytorch.org/whl/cpu"], []):
-        if subprocess.run(pip + arguments).returncode == 0:
-            subprocess.run([python, "-c", "import torch; print('PyTorch', torch.__version__)"], check=True)
-            print(f"now run: {python} benchmarks/compare_pytorch.py")
-            return 0
+    if subprocess.run(pip).returncode == 0:
+        subprocess.run([python, "-c", "import torch; print('PyTorch', torch.__version__)"], check=True)
+        print(f"now run: {python} benchmarks/compare_pytorch.py")
+        return 0
     print("compare_pytorch: pip could not install PyTorch; its messages are above", file=sys.stderr)
     return 1
 
