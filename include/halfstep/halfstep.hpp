@@ -20,6 +20,7 @@
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/autograd/softmax.hpp>
+#include <halfstep/backend/describe.hpp>
 #include <halfstep/backend/setup.hpp>
 #include <halfstep/data/from_memory.hpp>
 #include <halfstep/data/loader.hpp>
@@ -30,9 +31,18 @@
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/sequential.hpp>
+#include <halfstep/optim/adagrad.hpp>
 #include <halfstep/optim/adam.hpp>
 #include <halfstep/optim/adamw.hpp>
+#include <halfstep/optim/clip_norm.hpp>
+#include <halfstep/optim/clip_value.hpp>
 #include <halfstep/optim/default_optimizer.hpp>
+#include <halfstep/optim/lion.hpp>
+#include <halfstep/optim/rmsprop.hpp>
+#include <halfstep/optim/schedules/cosine.hpp>
+#include <halfstep/optim/schedules/one_cycle.hpp>
+#include <halfstep/optim/schedules/step_decay.hpp>
+#include <halfstep/optim/schedules/warm_up.hpp>
 #include <halfstep/optim/sgd.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
 #include <halfstep/tensor/print.hpp>

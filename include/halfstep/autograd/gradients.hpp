@@ -139,18 +139,21 @@ class [[nodiscard]] Gradients {
   }
 
   /// The 2-norm of all gradients, unscaled. Waits for them.
-  double norm() requires std::same_as<State, Unscaled> {
+  double norm() {
+    only_unscaled();
     check();
     return download().norm;
   }
   /// Whether all gradients are finite. Waits for them.
-  bool finite() requires std::same_as<State, Unscaled> {
+  bool finite() {
+    only_unscaled();
     check();
     return download().check.found_inf == 0;
   }
   /// The gradient of one parameter in FP32, without the loss scale, clipped. Waits for it.
   /// @throws UsageError  there is no parameter of that name
-  std::vector<float> read(std::string_view name) requires std::same_as<State, Unscaled> {
+  std::vector<float> read(std::string_view name) {
+    only_unscaled();
     require("read");
     const std::size_t index = store_->find(name);
     std::vector<float> values(static_cast<std::size_t>(store_->info(index).shape.size()));
@@ -163,13 +166,15 @@ class [[nodiscard]] Gradients {
   /// they are checked again before the step. `f` is a functor over a number (see
   /// numeric/packet.hpp).
   template <class F>
-  void transform(const F& f) requires std::same_as<State, Unscaled> {
+  void transform(const F& f) {
+    only_unscaled();
     change_stored(autograd::TransformUnscaled<F>{f, state()});
   }
   /// Runs an elementwise pass over the gradients as they are stored: `state()` says what they have
   /// to be multiplied by. They are checked again before the step.
   template <class Pass>
-  void change_stored(const Pass& pass) requires std::same_as<State, Unscaled> {
+  void change_stored(const Pass& pass) {
+    only_unscaled();
     require("transform");
     checked_ = false;
     with_arenas([&](auto&, auto& arena) {
@@ -203,6 +208,11 @@ class [[nodiscard]] Gradients {
   }
 
  private:
+  static constexpr void only_unscaled() {
+    static_assert(std::same_as<State, Unscaled>,
+                  "halfstep: these gradients still carry the loss scale; unscale them before they "
+                  "are looked at or changed: scaler.unscale(std::move(gradients))");
+  }
   /// Calls f(segment, arena) with the arena that counts: the gradients, or the FP32 sums.
   template <class F>
   void with_arenas(F&& f) {
