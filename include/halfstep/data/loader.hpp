@@ -46,6 +46,7 @@ class Loader {
   /// @throws ShapeError  a batch size below 1
   template <class D>
   requires Dataset<std::remove_reference_t<D>>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): Loader is no data set
   explicit Loader(D&& dataset, const LoaderSettings& settings = {})
       : queue_(std::make_unique<DatasetSource<X, Y, D>>(std::forward<D>(dataset)), settings) {
     static_assert(std::is_same_v<AnswersOf<std::remove_cvref_t<D>>, Answers>,

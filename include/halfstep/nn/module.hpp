@@ -66,7 +66,8 @@ class Parameter {
 /// Modules do not copy; `clone` makes another one with the same values.
 template <class Setup_>
 class Module : public ModuleBase<typename Setup_::Backend> {
-  static_assert(sizeof(Setup_) > 0, "halfstep: completing the Setup checks it");
+  static_assert(PrecisionPolicy<typename Setup_::Precision>,
+                "halfstep: naming a member completes the Setup, which checks it");
 
  public:
   using Setup = Setup_;

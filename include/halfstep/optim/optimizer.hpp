@@ -118,8 +118,8 @@ class Optimizer {
     Backend::upload(std::span<const std::int64_t>(&zero, 1), applied_.data());
     coefficients_ = TensorOf<Coefficients, Backend>(Shape{1});
   }
-  Optimizer(Optimizer&&) = default;
-  Optimizer& operator=(Optimizer&&) = default;
+  Optimizer(Optimizer&&) noexcept = default;
+  Optimizer& operator=(Optimizer&&) noexcept = default;
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 

@@ -44,8 +44,8 @@ class LossScaler {
   requires requires(Model& model) { model.parameters(); }
   explicit LossScaler(Model& model, const Scaling& scaling = {})
       : LossScaler(model.parameters(), scaling) {}
-  LossScaler(LossScaler&&) = default;
-  LossScaler& operator=(LossScaler&&) = default;
+  LossScaler(LossScaler&&) noexcept = default;
+  LossScaler& operator=(LossScaler&&) noexcept = default;
   LossScaler(const LossScaler&) = delete;
   LossScaler& operator=(const LossScaler&) = delete;
 

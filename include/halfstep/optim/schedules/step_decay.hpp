@@ -10,7 +10,8 @@ struct StepDecay {
   double factor = 0.1;
 
   HALFSTEP_HOST_DEVICE double operator()(std::int64_t step) const {
-    return std::pow(factor, static_cast<double>(step / interval));
+    const std::int64_t decays = step / interval;
+    return std::pow(factor, static_cast<double>(decays));
   }
   void validate() const {
     require_setting(interval >= 1, "StepDecay", "interval", static_cast<double>(interval),
