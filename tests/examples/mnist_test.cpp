@@ -27,7 +27,8 @@ class Mnist : public testing::Test {
   void SetUp() override {
     if (!is_built("mnist")) GTEST_SKIP() << not_built;
   }
-  void refuse(const std::string& arguments, int code, const std::vector<std::string>& fragments) {
+  void expect_refused(const std::string& arguments, int code,
+                      const std::vector<std::string>& fragments) {
     expect_refusal("mnist", arguments, code, fragments, folder);
   }
 
@@ -133,95 +134,95 @@ TEST_F(Mnist, HelpNamesEveryOption) {
 }
 
 TEST_F(Mnist, AWrongCommandLineExitsWith2) {
-  refuse("--colour red", 2, {"--colour"});
-  refuse("everything", 2, {"everything"});
-  refuse("--precision fp12", 2, {"--precision", "fp12", "mixed_bf16"});
-  refuse("--precision ''", 2, {"--precision"});
-  refuse("--precision fp32,", 2, {"--precision"});
-  refuse("--precision", 2, {"--precision"});
-  refuse("--model transformer", 2, {"--model", "transformer", "mlp"});
-  refuse("--backend tpu", 2, {"--backend", "tpu", "eigen, onednn, reference or cuda"});
-  refuse("--optimizer adagrad", 2, {"--optimizer", "adagrad", "adamw"});
-  refuse("--threads 0", 2, {"--threads", "1 or more"});
-  refuse("--threads many", 2, {"--threads", "many"});
-  refuse("--epochs 0", 2, {"--epochs", "1 or more"});
-  refuse("--epochs 1.5", 2, {"--epochs", "1.5"});
-  refuse("--epochs 99999999999999999999", 2, {"--epochs"});
-  refuse("--batch -3", 2, {"--batch", "1 or more"});
-  refuse("--seed -1", 2, {"--seed", "0 or more"});
+  expect_refused("--colour red", 2, {"--colour"});
+  expect_refused("everything", 2, {"everything"});
+  expect_refused("--precision fp12", 2, {"--precision", "fp12", "mixed_bf16"});
+  expect_refused("--precision ''", 2, {"--precision"});
+  expect_refused("--precision fp32,", 2, {"--precision"});
+  expect_refused("--precision", 2, {"--precision"});
+  expect_refused("--model transformer", 2, {"--model", "transformer", "mlp"});
+  expect_refused("--backend tpu", 2, {"--backend", "tpu", "eigen, onednn, reference or cuda"});
+  expect_refused("--optimizer adagrad", 2, {"--optimizer", "adagrad", "adamw"});
+  expect_refused("--threads 0", 2, {"--threads", "1 or more"});
+  expect_refused("--threads many", 2, {"--threads", "many"});
+  expect_refused("--epochs 0", 2, {"--epochs", "1 or more"});
+  expect_refused("--epochs 1.5", 2, {"--epochs", "1.5"});
+  expect_refused("--epochs 99999999999999999999", 2, {"--epochs"});
+  expect_refused("--batch -3", 2, {"--batch", "1 or more"});
+  expect_refused("--seed -1", 2, {"--seed", "0 or more"});
   for (const char* rate : {"0", "-1", "nan", "inf", "much"})
-    refuse(std::string("--learning-rate ") + rate, 2, {"--learning-rate", rate});
+    expect_refused(std::string("--learning-rate ") + rate, 2, {"--learning-rate", rate});
   EXPECT_FALSE(std::filesystem::exists(folder / "lines.json"));
 }
 
 TEST_F(Mnist, WhatThisBuildOrMachineLacksExitsWith1) {
-  refuse("--data small --precision tf32", 1, {"tf32", "choose"});
-  refuse("--data small --precision fp32,tf32 --json lines.json", 1, {"tf32", "choose"});
-  refuse("--data small --backend cuda", 1, {"cuda", "choose"});
+  expect_refused("--data small --precision tf32", 1, {"tf32", "choose"});
+  expect_refused("--data small --precision fp32,tf32 --json lines.json", 1, {"tf32", "choose"});
+  expect_refused("--data small --backend cuda", 1, {"cuda", "choose"});
 #if !defined(HALFSTEP_ONEDNN)
-  refuse("--data small --backend onednn", 1, {"onednn", "libdnnl-dev"});
+  expect_refused("--data small --backend onednn", 1, {"onednn", "libdnnl-dev"});
 #endif
   EXPECT_FALSE(std::filesystem::exists(folder / "lines.json")) << "a failed run left output";
 }
 
 TEST_F(Mnist, DataThatCannotBeUsedExitsWith1) {
   const std::string json = " --json lines.json";
-  refuse("--data nowhere" + json, 1, {"nowhere", "train-images"});
+  expect_refused("--data nowhere" + json, 1, {"nowhere", "train-images"});
 
   const auto damaged = [&](const std::string& name, const auto& damage) {
     write_mnist(folder.path() / name, 20);
     damage((folder.path() / name).string());
     return "--data " + name + json;
   };
-  refuse(damaged("missing",
-                 [](const std::string& in) {
-                   std::filesystem::remove(in + "/t10k-labels-idx1-ubyte");
-                 }),
-         1, {"missing", "t10k-labels"});
-  refuse(damaged("truncated",
-                 [](const std::string& in) {
-                   std::filesystem::resize_file(in + "/train-images-idx3-ubyte", 5000);
-                 }),
-         1, {"truncated/train-images"});
-  refuse(damaged("no_idx",
-                 [](const std::string& in) {
-                   std::ofstream(in + "/train-images-idx3-ubyte")
-                       << "This is no image, but long enough.";
-                 }),
-         1, {"no_idx/train-images"});
-  refuse(damaged("label",
-                 [](const std::string& in) {
-                   std::vector<std::uint8_t> labels(20, 3);
-                   labels[5] = 12;
-                   write_idx(in + "/train-labels-idx1-ubyte", {20}, labels);
-                 }),
-         1, {"label/train-labels", "label 12", "index 5"});
-  refuse(damaged("fewer",
-                 [](const std::string& in) {
-                   write_idx(in + "/train-labels-idx1-ubyte", {19},
-                             std::vector<std::uint8_t>(19, 3));
-                 }),
-         1, {"fewer/train-labels", "19", "20"});
-  refuse(damaged("size",
-                 [](const std::string& in) {
-                   write_idx(in + "/train-images-idx3-ubyte", {20, 20, 20},
-                             std::vector<std::uint8_t>(8000, 3));
-                 }),
-         1, {"size/train-images", "[20, 20, 20]"});
-  refuse(damaged("empty",
-                 [](const std::string& in) {
-                   write_idx(in + "/train-images-idx3-ubyte", {0, 28, 28}, {});
-                   write_idx(in + "/train-labels-idx1-ubyte", {0}, {});
-                 }),
-         1, {"empty/train-images"});
+  expect_refused(damaged("missing",
+                         [](const std::string& in) {
+                           std::filesystem::remove(in + "/t10k-labels-idx1-ubyte");
+                         }),
+                 1, {"missing", "t10k-labels"});
+  expect_refused(damaged("truncated",
+                         [](const std::string& in) {
+                           std::filesystem::resize_file(in + "/train-images-idx3-ubyte", 5000);
+                         }),
+                 1, {"truncated/train-images"});
+  expect_refused(damaged("no_idx",
+                         [](const std::string& in) {
+                           std::ofstream(in + "/train-images-idx3-ubyte")
+                               << "This is no image, but long enough.";
+                         }),
+                 1, {"no_idx/train-images"});
+  expect_refused(damaged("label",
+                         [](const std::string& in) {
+                           std::vector<std::uint8_t> labels(20, 3);
+                           labels[5] = 12;
+                           write_idx(in + "/train-labels-idx1-ubyte", {20}, labels);
+                         }),
+                 1, {"label/train-labels", "label 12", "index 5"});
+  expect_refused(damaged("fewer",
+                         [](const std::string& in) {
+                           write_idx(in + "/train-labels-idx1-ubyte", {19},
+                                     std::vector<std::uint8_t>(19, 3));
+                         }),
+                 1, {"fewer/train-labels", "19", "20"});
+  expect_refused(damaged("size",
+                         [](const std::string& in) {
+                           write_idx(in + "/train-images-idx3-ubyte", {20, 20, 20},
+                                     std::vector<std::uint8_t>(8000, 3));
+                         }),
+                 1, {"size/train-images", "[20, 20, 20]"});
+  expect_refused(damaged("empty",
+                         [](const std::string& in) {
+                           write_idx(in + "/train-images-idx3-ubyte", {0, 28, 28}, {});
+                           write_idx(in + "/train-labels-idx1-ubyte", {0}, {});
+                         }),
+                 1, {"empty/train-images"});
   EXPECT_FALSE(std::filesystem::exists(folder / "lines.json")) << "a failed run left output";
 }
 
 TEST_F(Mnist, AJsonFileThatCannotBeWrittenExitsWith1) {
-  refuse("--data small --epochs 1 --precision fp32 --json nowhere/lines.json", 1,
-         {"nowhere/lines.json"});
+  expect_refused("--data small --epochs 1 --precision fp32 --json nowhere/lines.json", 1,
+                 {"nowhere/lines.json"});
   if (std::filesystem::exists("/dev/full"))
-    refuse("--data small --epochs 1 --precision fp32 --json /dev/full", 1, {"/dev/full"});
+    expect_refused("--data small --epochs 1 --precision fp32 --json /dev/full", 1, {"/dev/full"});
 }
 
 TEST_F(Mnist, TrainingThatDivergesIsStoppedAndNamesAParameter) {

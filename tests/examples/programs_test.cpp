@@ -57,18 +57,18 @@ TEST_F(Deploy, TrainsWhereNoModelIsNamedAndPredictsRightly) {
 }
 
 TEST_F(Deploy, SaysWhatIsWrong) {
-  const auto refuse = [&](const std::string& arguments, int code,
-                          const std::vector<std::string>& fragments) {
+  const auto expect_refused = [&](const std::string& arguments, int code,
+                                  const std::vector<std::string>& fragments) {
     expect_refusal("deploy", "--data small " + arguments, code, fragments, folder);
   };
-  refuse("--sample -1", 2, {"--sample", "0 or more"});
-  refuse("--threads 0", 2, {"--threads"});
-  refuse("nowhere.safetensors", 1, {"nowhere.safetensors"});
+  expect_refused("--sample -1", 2, {"--sample", "0 or more"});
+  expect_refused("--threads 0", 2, {"--threads"});
+  expect_refused("nowhere.safetensors", 1, {"nowhere.safetensors"});
   std::ofstream(folder / "noise.safetensors") << "not a model at all, whatever its name says";
-  refuse("noise.safetensors", 1, {"noise.safetensors"});
+  expect_refused("noise.safetensors", 1, {"noise.safetensors"});
   std::ofstream(folder / "empty.safetensors");
-  refuse("empty.safetensors", 1, {"empty.safetensors"});
-  refuse("--sample 2000", 1, {"2000"});
+  expect_refused("empty.safetensors", 1, {"empty.safetensors"});
+  expect_refused("--sample 2000", 1, {"2000"});
 }
 
 TEST(OwnLoop, TrainsByHandAndByPolicy) {
@@ -103,7 +103,8 @@ class Regression : public testing::Test {
   void write(const std::string& name, const std::string& text) {
     std::ofstream(folder / name, std::ios::binary) << text;
   }
-  void refuse(const std::string& arguments, int code, const std::vector<std::string>& fragments) {
+  void expect_refused(const std::string& arguments, int code,
+                      const std::vector<std::string>& fragments) {
     expect_refusal("regression", arguments, code, fragments, folder);
   }
   Folder folder;
@@ -132,26 +133,26 @@ TEST_F(Regression, PredictsAColumnOfACsvFile) {
   EXPECT_LT(number_after(ran.out, "the network"),
             0.1 * number_after(ran.out, "predicting the mean"))
       << ran.out;
-  refuse("--csv table.csv --target y", 1, {"table.csv", "line 2", "name", "row 0"});
-  refuse("--csv table.csv --target z", 1, {"table.csv", "z", "constant"});
-  refuse("--csv table.csv", 2, {"--target"});
-  refuse("--target y", 2, {"--csv"});
+  expect_refused("--csv table.csv --target y", 1, {"table.csv", "line 2", "name", "row 0"});
+  expect_refused("--csv table.csv --target z", 1, {"table.csv", "z", "constant"});
+  expect_refused("--csv table.csv", 2, {"--target"});
+  expect_refused("--target y", 2, {"--csv"});
 }
 
 TEST_F(Regression, SaysWhatIsWrongWithAFile) {
-  refuse("--csv nowhere.csv --target y", 1, {"nowhere.csv"});
+  expect_refused("--csv nowhere.csv --target y", 1, {"nowhere.csv"});
   write("empty.csv", "");
-  refuse("--csv empty.csv --target y", 1, {"empty.csv"});
+  expect_refused("--csv empty.csv --target y", 1, {"empty.csv"});
   write("header.csv", "x,y\n");
-  refuse("--csv header.csv --target y", 1, {"header.csv"});
+  expect_refused("--csv header.csv --target y", 1, {"header.csv"});
   write("ragged.csv", "x,y\n1,2\n3\n");
-  refuse("--csv ragged.csv --target y", 1, {"ragged.csv", "line 3"});
+  expect_refused("--csv ragged.csv --target y", 1, {"ragged.csv", "line 3"});
   write("alone.csv", "y\n1\n2\n");
-  refuse("--csv alone.csv --target y", 1, {"alone.csv"});
+  expect_refused("--csv alone.csv --target y", 1, {"alone.csv"});
   write("one_row.csv", "x,y\n1,2\n");
-  refuse("--csv one_row.csv --target y", 1, {"1"});
+  expect_refused("--csv one_row.csv --target y", 1, {"1"});
   write("nan.csv", "x,y\n1,2\nnan,3\n");
-  refuse("--csv nan.csv --target y", 1, {"nan.csv", "line 3"});
+  expect_refused("--csv nan.csv --target y", 1, {"nan.csv", "line 3"});
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ Variable<To, B> cast(const Variable<S, B>& x) {
         [](const TensorOf<To, B>& g, autograd::Slot<S, B>* slot) {
           const auto to = slot->destination();
           if (to.accumulate)
-            B::for_each_element(g.size(), autograd::AddTo{}, in_out(to.view), in(g.view()));
+            B::for_each_element(g.size(), autograd::Add{}, in_out(to.view), in(g.view()));
           else
             B::for_each_element(g.size(), ValuePass<formulas::Identity>{}, out(to.view),
                                 in(g.view()));

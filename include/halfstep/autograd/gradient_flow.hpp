@@ -53,14 +53,6 @@ Described<S, B> described(const Variable<S, B>& variable) {
   return {variable};
 }
 
-/// sum += x.
-struct AddTo {
-  template <class N>
-  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
-    sum = sum + x;
-  }
-};
-
 /// Every element one value.
 struct SetTo {
   float value;
@@ -91,7 +83,7 @@ void contribute(Slot<T, B>& slot, const Shape& shape, TensorOf<T, B>* reusable, 
     if (!to.accumulate) return run(to.view.data());
     TensorOf<T, B> more(shape);
     run(more.data());
-    B::for_each_element(n, AddTo{}, in_out(to.view), in(more.read()));
+    B::for_each_element(n, Add{}, in_out(to.view), in(more.read()));
   }
 }
 

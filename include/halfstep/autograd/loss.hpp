@@ -18,7 +18,7 @@ void contribute_loss(Slot<T, B>& slot, const Pass& pass, const X& x, const Targe
   }
   TensorOf<T, B> more(x.shape());
   B::for_each_element(x.size(), pass, out(more.view()), in(x.view()), in(target.view()));
-  B::for_each_element(x.size(), AddTo{}, in_out(to.view), in(more.read()));
+  B::for_each_element(x.size(), Add{}, in_out(to.view), in(more.read()));
 }
 
 /// scale * sum over elements of loss(x, target); target wants a gradient or is plain data.

@@ -8,7 +8,7 @@ namespace halfstep::inline HALFSTEP_ABI::autograd {
 /// Adds one array to another.
 struct Add {
   template <class N>
-  HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
     sum = sum + x;
   }
 };

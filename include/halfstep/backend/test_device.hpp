@@ -9,7 +9,7 @@
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
-/// A device for tests: the reference's operations, asked for now and done when the host waits. A
+/// A device for tests: the reference's operations, queued, and done when the host waits. A
 /// training step that runs here neither reads device memory on the host nor waits unseen.
 ///
 /// @throws UsageError  an operation was given host memory

@@ -18,7 +18,7 @@ inline void check(dnnl_status_t status, const char* call) {
     fail<BackendError>("oneDNN: ", call, " returned status ", static_cast<int>(status),
                        status == dnnl_out_of_memory ? " (out of memory; use a smaller batch)"
                        : status == dnnl_unimplemented
-                           ? " (not implemented on this processor; use backend::Eigen)"
+                           ? " (this processor has no such product; use backend::Eigen)"
                            : "");
 }
 
