@@ -71,7 +71,7 @@ void run_backward(const Variable<S, B>& loss, const double* scale) {
 template <class B>
 void start(ParameterStore<B>& store) {
   store.lay_out();
-  if (store.gradients_held())
+  if (store.gradients_held() != 0)
     fail<UsageError>("backward: this model's gradients are still held by a token; step the ",
                      "optimizer with it, pass it to backward to add to it, or let it go");
   store.for_each_segment([](auto& segment) {
@@ -120,7 +120,7 @@ std::tuple<Gradients<State, Setups>...> gather_all(const Variable<S, B>& loss, c
     B::once(StateAfter<S>{loss.value().data(), scale, made.data(), true});
     return made;
   };
-  return {Gradients<State, Setups>(parameters.store(), state())...};
+  return {Gradients<State, Setups>(parameters.store(), state(), parameters.groups())...};
 }
 
 /// Adds another loss's gradients to those of a token.
@@ -165,7 +165,7 @@ Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& 
                 "halfstep: float16 gradients need loss scaling, or small ones flush to zero; call "
                 "backward(scaler.scale(loss)), or say AllowUnscaledFloat16 in the policy");
   auto state = autograd::gather(loss, nullptr, parameters);
-  return {parameters.store(), std::move(state)};
+  return {parameters.store(), std::move(state), parameters.groups()};
 }
 
 /// Computes the gradients of a model's parameters, times the loss scale.
@@ -173,7 +173,7 @@ Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& 
 template <class S, class Setup>
 Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled) {
   auto state = autograd::gather(scaled.loss, scaled.scale.data(), scaled.parameters);
-  return {scaled.parameters.store(), std::move(state)};
+  return {scaled.parameters.store(), std::move(state), scaled.parameters.groups()};
 }
 
 /// Computes the gradients of several models under one loss, and returns a tuple with a token each:

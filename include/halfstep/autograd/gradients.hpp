@@ -1,10 +1,11 @@
 #pragma once
 
+#include <halfstep/autograd/gradient_state.hpp>
 #include <halfstep/autograd/parameters.hpp>
-#include <halfstep/autograd/step_report.hpp>
-#include <halfstep/ops/finite_check.hpp>
 
 #include <cmath>
+#include <concepts>
+#include <tuple>
 #include <utility>
 
 namespace halfstep::inline HALFSTEP_ABI {
@@ -14,25 +15,6 @@ namespace halfstep::inline HALFSTEP_ABI {
 struct Scaled {};
 /// The state of gradients whose values are read without the loss scale.
 struct Unscaled {};
-
-/// What is known of a step's gradients; it lives where they live.
-struct GradientState {
-  FiniteCheck check;
-  double loss = 0.0;
-  double scale = 1.0;        ///< what the arenas hold is this times the gradient
-  double norm = 0.0;         ///< of the unscaled gradients, before clipping
-  double clip_factor = 1.0;  ///< still to be multiplied in, by the optimizer's pass
-
-  /// Why the step that these gradients belong to must be skipped.
-  HALFSTEP_HOST_DEVICE SkipReason skip_reason() const {
-    const bool loss_bad = !(loss - loss == 0.0);
-    return loss_bad               ? SkipReason::loss_not_finite
-           : check.found_inf != 0 ? SkipReason::gradients_not_finite
-                                  : SkipReason::none;
-  }
-  /// What an optimizer's pass multiplies the stored gradients by.
-  HALFSTEP_HOST_DEVICE double multiplier() const { return clip_factor / scale; }
-};
 
 namespace autograd {
 
@@ -82,13 +64,15 @@ class [[nodiscard]] Gradients {
   using Backend = typename Setup::Backend;
   using Store = ParameterStore<Backend>;
 
-  Gradients(std::shared_ptr<Store> store, TensorOf<GradientState, Backend> state)
-      : store_(std::move(store)), state_(std::move(state)) {
-    store_->hold_gradients(true);
+  Gradients(std::shared_ptr<Store> store, TensorOf<GradientState, Backend> state,
+            GroupSet groups = all_groups)
+      : store_(std::move(store)), state_(std::move(state)), groups_(groups) {
+    store_->hold_gradients(groups_, true);
   }
   Gradients(Gradients&& other) noexcept
       : store_(std::move(other.store_)),
         state_(std::move(other.state_)),
+        groups_(other.groups_),
         accumulated_(other.accumulated_),
         checked_(other.checked_) {}
   Gradients& operator=(Gradients&& other) noexcept {
@@ -96,6 +80,7 @@ class [[nodiscard]] Gradients {
       release();
       store_ = std::move(other.store_);
       state_ = std::move(other.state_);
+      groups_ = other.groups_;
       accumulated_ = other.accumulated_;
       checked_ = other.checked_;
     }
@@ -109,6 +94,8 @@ class [[nodiscard]] Gradients {
     require("use");
     return store_;
   }
+  /// The groups of parameters whose gradients these are.
+  GroupSet groups() const { return groups_; }
   /// Where the state lies, on the device.
   GradientState* state() {
     require("use");
@@ -126,7 +113,7 @@ class [[nodiscard]] Gradients {
     if (std::exchange(checked_, true)) return;
     Backend::once(autograd::StartCheck{state_.data()});
     store_->for_each_segment([&](auto& segment) {
-      if (!segment.frozen()) segment.check_gradients(accumulated_, &state_.data()->check);
+      if (has(segment)) segment.check_gradients(accumulated_, &state_.data()->check);
     });
     Backend::once(autograd::FinishCheck{state_.data()});
   }
@@ -151,11 +138,13 @@ class [[nodiscard]] Gradients {
     return download().check.found_inf == 0;
   }
   /// The gradient of one parameter in FP32, without the loss scale, clipped. Waits for it.
-  /// @throws UsageError  there is no parameter of that name
+  /// @throws UsageError  there is no parameter of that name, or it has no gradient here
   std::vector<float> read(std::string_view name) {
     only_unscaled();
     require("read");
     const std::size_t index = store_->find(name);
+    if (!has(store_->segment_of(index)))
+      fail<UsageError>("read gradients: parameter '", name, "' is frozen or in another token's part");
     std::vector<float> values(static_cast<std::size_t>(store_->info(index).shape.size()));
     store_->segment_of(index).read_gradients(accumulated_, store_->offset_of(index), values);
     const double multiplier = download().multiplier();
@@ -182,6 +171,41 @@ class [[nodiscard]] Gradients {
     });
   }
 
+  /// Divides the gradients between optimizers of parts of the model, a token each; what no part
+  /// has is let go. Each is checked by itself: its optimizer skips alone.
+  ///
+  ///   auto [of_matrices, of_vectors] =
+  ///       std::move(gradients).split(parameters.only({0}), parameters.only({1}));
+  ///
+  /// @throws UsageError  two parts have a group in common, or one is of another model
+  template <std::same_as<Parameters<Setup>>... Parts>
+  auto split(const Parts&... parts) && {
+    require("split");
+    GroupSet seen = 0;
+    const auto check_part = [&](const Parameters<Setup>& part) {
+      if (part.store() != store_)
+        fail<UsageError>("split: a part belongs to another model than these gradients");
+      if ((seen & part.groups()) != 0)
+        fail<UsageError>("split: two parts have a group in common; divide the model with ",
+                         "parameters.only({...}) and parameters.without({...})");
+      seen |= part.groups();
+    };
+    (check_part(parts), ...);
+    const auto store = store_;
+    const auto state = state_;
+    const bool accumulated = accumulated_;
+    const GroupSet groups = groups_;
+    release();
+    const auto token = [&](const Parameters<Setup>& part) {
+      TensorOf<GradientState, Backend> own(Shape{1});
+      Backend::copy(1, state.data(), own.data());
+      Gradients made(store, std::move(own), groups & part.groups());
+      made.carry(accumulated, false);
+      return made;
+    };
+    return std::tuple<decltype(token(parts))...>{token(parts)...};
+  }
+
   /// Marks FP32 sums over micro-batches as what is read from now on.
   void set_accumulated() {
     accumulated_ = true;
@@ -193,7 +217,7 @@ class [[nodiscard]] Gradients {
   template <class Other>
   Gradients<Other, Setup> into() && {
     require("unscale");
-    Gradients<Other, Setup> other(std::move(store_), std::move(state_));
+    Gradients<Other, Setup> other(std::move(store_), std::move(state_), groups_);
     other.carry(accumulated_, checked_);
     return other;
   }
@@ -203,7 +227,7 @@ class [[nodiscard]] Gradients {
   }
   /// Ends the token's life: the optimizer has applied it.
   void release() {
-    if (store_ != nullptr) store_->hold_gradients(false);
+    if (store_ != nullptr) store_->hold_gradients(groups_, false);
     store_.reset();
   }
 
@@ -219,13 +243,17 @@ class [[nodiscard]] Gradients {
     require("read");
     store_->for_each_stored(typename Setup::Storages{}, [&](auto& segment) {
       using Segment = std::remove_reference_t<decltype(segment)>;
-      if (segment.frozen()) return;
+      if (!has(segment)) return;
       if constexpr (Segment::has_masters &&
                     std::same_as<typename Setup::GradientAccumulator, float>) {
         if (accumulated_) return f(segment, segment.accumulators());
       }
       f(segment, segment.gradients());
     });
+  }
+  template <class Segment>
+  bool has(const Segment& segment) const {
+    return !segment.frozen() && (groups_ >> segment.group() & 1) != 0;
   }
   void require(const char* action) const {
     if (store_ == nullptr)
@@ -240,6 +268,7 @@ class [[nodiscard]] Gradients {
 
   std::shared_ptr<Store> store_;
   TensorOf<GradientState, Backend> state_;
+  GroupSet groups_ = all_groups;
   bool accumulated_ = false;
   bool checked_ = false;
 };

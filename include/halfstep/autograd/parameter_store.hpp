@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/segment.hpp>
+#include <halfstep/autograd/statistics.hpp>
 #include <halfstep/numeric/storage_list.hpp>
 
 #include <functional>
@@ -62,8 +63,7 @@ class ParameterStore {
   void lay_out() {
     if (laid_out_) return;
     laid_out_ = true;
-    for (Entry& entry : entries_) (this->*entry.place)(entry);
-    for (auto& segment : segments_) segment->allocate();
+    place_all();
     initialise(seed_);
   }
   bool laid_out() const { return laid_out_; }
@@ -89,14 +89,31 @@ class ParameterStore {
     fail<UsageError>("there is no parameter '", name, "' in this model");
   }
 
-  /// Puts a parameter into a group, or freezes it (no gradient is taken).
-  /// @throws UsageError  the arenas are laid out already
+  /// Puts a parameter into a group, or freezes it (no gradient is taken). Where the arenas are laid
+  /// out already they are laid out anew, and every value is kept.
+  /// @throws UsageError  the group is not within [0, 63], or an optimizer has taken the model
   void arrange(std::size_t index, int group, bool frozen) {
-    if (laid_out_)
-      fail<UsageError>("parameter '", entries_[index].info.name,
-                       "': groups are chosen before the model is first used");
-    entries_[index].info.group = group;
-    entries_[index].info.frozen = frozen;
+    ParameterInfo& info = entries_[index].info;
+    if (info.group == group && info.frozen == frozen) return;
+    if (group < 0 || group > 63)
+      fail<UsageError>("parameter '", info.name, "': group ", group, " is not within [0, 63]");
+    if (taken_)
+      fail<UsageError>("parameter '", info.name,
+                       "': groups are chosen before an optimizer takes the model");
+    std::vector<std::vector<float>> values(laid_out_ ? count() : 0);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = read(i);
+    info.group = group;
+    info.frozen = frozen;
+    if (!laid_out_) return;
+    segments_.clear();
+    place_all();
+    for (std::size_t i = 0; i < values.size(); ++i) write(i, values[i]);
+  }
+  /// An optimizer keeps what belongs to the arenas: they stay where they are from now on.
+  void take() {
+    lay_out();
+    attempted();
+    taken_ = true;
   }
 
   /// Writes FP32 values: to the master where there is one, and rounded to the weight.
@@ -163,14 +180,23 @@ class ParameterStore {
     }
     return attempted_;
   }
+  /// What layers gather while the model trains.
+  Statistics<B>& statistics() { return statistics_; }
+  /// After an optimizer's step: draws begin anew, and statistics are committed or dropped.
+  void end_step(const GradientState* gradients) {
+    draws_ = 0;
+    statistics_.commit(gradients);
+  }
   std::uint64_t seed() const { return seed_; }
   /// A number for the next draw of random numbers within a step.
   std::uint32_t next_draw() { return draws_++; }
-  void restart_draws() { draws_ = 0; }
 
-  /// There is one token of gradients per arena at a time; see gradients.hpp.
-  bool gradients_held() const { return gradients_held_; }
-  void hold_gradients(bool held) { gradients_held_ = held; }
+  /// There is one token of gradients per arena at a time; see gradients.hpp. The groups whose
+  /// gradients one is held of, as a set of bits.
+  std::uint64_t gradients_held() const { return gradients_held_; }
+  void hold_gradients(std::uint64_t groups, bool held) {
+    gradients_held_ = held ? gradients_held_ | groups : gradients_held_ & ~groups;
+  }
 
  private:
   struct Entry {
@@ -182,6 +208,10 @@ class ParameterStore {
     Index offset = 0;
   };
 
+  void place_all() {
+    for (Entry& entry : entries_) (this->*entry.place)(entry);
+    for (auto& segment : segments_) segment->allocate();
+  }
   template <class T>
   void place(Entry& entry) {
     std::size_t at = 0;
@@ -215,11 +245,13 @@ class ParameterStore {
   std::vector<std::unique_ptr<autograd::SegmentBase<B>>> segments_;
   bool laid_out_ = false;
   bool training_ = true;
-  bool gradients_held_ = false;
+  bool taken_ = false;
+  std::uint64_t gradients_held_ = 0;
   std::uint64_t seed_ = 0;
   std::uint64_t version_ = 0;
   std::uint32_t draws_ = 0;
   TensorOf<std::int64_t, B> attempted_;
+  Statistics<B> statistics_;
 };
 
 }  // namespace halfstep

@@ -168,6 +168,21 @@ HALFSTEP_INLINE void store(const Packet<Isa>& x, T* p) {
   }
 }
 
+/// Whole numbers of 16 bits.
+template <PacketNumber N>
+HALFSTEP_INLINE N load(const remainder16* p) {
+  using Isa = typename number_traits<N>::isa;
+  Bits<N> bits;
+  Isa::load_upper_halves(p, bits.v);
+  const typename Isa::Ints shifted = (typename Isa::Ints)bits.v >> 16;
+  return N(__builtin_convertvector(shifted, typename Isa::Floats));
+}
+template <class Isa>
+HALFSTEP_INLINE void store(const Packet<Isa>& x, remainder16* p) {
+  const PacketBits<Isa> words = truncate_to_int(x) << 16;
+  Isa::store_upper_halves(words.v, p);
+}
+
 /// Reads min(count, lanes) numbers and never past them; the other lanes get `padding`. A loop that
 /// uses it for whole packets too has one body, hence the same bits at every place:
 ///   for (i = 0; i < n; i += lanes<N>) store_partial(f(load_partial<N>(x + i, n - i)), y + i, n -

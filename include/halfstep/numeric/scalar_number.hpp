@@ -156,6 +156,14 @@ template <ScalarNumber N, Storage T>
 HALFSTEP_HOST_DEVICE constexpr void store(N x, T* p) {
   *p = storage_cast<T>(x);
 }
+template <ScalarNumber N>
+HALFSTEP_HOST_DEVICE constexpr N load(const remainder16* p) {
+  return storage_cast<N>(*p);
+}
+template <ScalarNumber N>
+HALFSTEP_HOST_DEVICE constexpr void store(N x, remainder16* p) {
+  *p = storage_cast<remainder16>(x);
+}
 template <ScalarNumber N, Storage T>
 HALFSTEP_HOST_DEVICE constexpr N load_partial(const T* p, std::size_t count, float padding = 0.0f) {
   return count == 0 ? static_cast<N>(padding) : storage_cast<N>(*p);

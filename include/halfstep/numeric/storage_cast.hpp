@@ -2,6 +2,7 @@
 
 #include <halfstep/core/macros.hpp>
 #include <halfstep/numeric/numeric_traits.hpp>
+#include <halfstep/numeric/remainder16.hpp>
 
 #include <concepts>
 #include <cstdint>
@@ -51,6 +52,16 @@ HALFSTEP_HOST_DEVICE constexpr To storage_cast(From value) {
   } else {
     return static_cast<To>(value);
   }
+}
+
+/// A remainder is read and written as a whole number.
+template <Storage To>
+HALFSTEP_HOST_DEVICE constexpr To storage_cast(remainder16 value) {
+  return storage_cast<To>(static_cast<float>(value.units));
+}
+template <std::same_as<remainder16> To, std::floating_point From>
+HALFSTEP_HOST_DEVICE constexpr To storage_cast(From value) {
+  return {static_cast<std::int16_t>(value)};
 }
 
 /// Any stored number as a float.

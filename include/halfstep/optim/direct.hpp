@@ -34,17 +34,10 @@ struct Direct {
 
   R rule;
 
-  template <class T, class B>
-  static void prepare(autograd::Segment<T, B>&) {
-    if constexpr (numeric_traits<T>::is_16_bit)
-      fail<PrecisionError>("Optimizer: this model has ", numeric_traits<T>::name,
-                           " parameters, and must say how small updates survive; wrap the rule: ",
-                           "MasterWeights{...}, StochasticRounding{...} or UnsafeNearest{...}");
-  }
   template <class B, class T, class G, class... Moments>
   static void update(const StepContext<R>& context, autograd::Segment<T, B>& segment,
                      In<G> gradients, Moments... moments) {
-    // `prepare` has refused the others.
+    // An optimizer has refused the others.
     if constexpr (!numeric_traits<T>::is_16_bit)
       update_directly<B>(context, segment, gradients, moments...);
   }

@@ -34,14 +34,8 @@ struct MasterWeights {
 
   /// The masters start from the FP32 initialiser; where an optimizer without masters came before,
   /// from the weights, which are then all there is.
-  template <class T, class B>
-  static void prepare(autograd::Segment<T, B>& segment) {
-    if constexpr (numeric_traits<T>::is_16_bit) {
-      if (!segment.masters().empty()) return;
-      segment.masters() = TensorOf<float, B>(Shape{segment.size()});
-      B::convert(segment.size(), std::as_const(segment.values()).data(), segment.masters().data());
-    }
-  }
+  static constexpr autograd::Beside beside = autograd::Beside::master;
+
   template <class B, class T, class G, class... Moments>
   static void update(const StepContext<R>& context, autograd::Segment<T, B>& segment,
                      In<G> gradients, Moments... moments) {

@@ -1,82 +1,28 @@
 #pragma once
 
-#include <halfstep/optim/direct.hpp>
+#include <halfstep/optim/memory_use.hpp>
 #include <halfstep/optim/schedule.hpp>
+#include <halfstep/optim/step_begin.hpp>
+#include <halfstep/optim/tensor_rule.hpp>
+#include <halfstep/optim/update_wrapper.hpp>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
 namespace halfstep::inline HALFSTEP_ABI {
-
-namespace optim {
-
-/// A bare rule means Direct.
-template <class W>
-struct WrapperOf {
-  using type = Direct<W>;
-};
-template <UpdateWrapper W>
-struct WrapperOf<W> {
-  using type = W;
-};
-
-/// The first thing of a step: counts it and writes its record.
-struct BeginStep {
-  const GradientState* gradients;
-  std::int64_t* attempted;
-  std::int64_t* applied;
-  StepRecord* record;
-
-  HALFSTEP_HOST_DEVICE void operator()() const {
-    const SkipReason reason = gradients->skip_reason();
-    ++*attempted;
-    if (reason == SkipReason::none) ++*applied;
-    *record = {gradients->loss,        gradients->scale, gradients->norm,
-               gradients->clip_factor, *applied,         reason};
-  }
-};
-
-/// Whether small updates survive: 32-bit parameters, or a wrapper that is not Direct.
-template <class W, class Setup>
-inline constexpr bool updates_survive =
-    !numeric_traits<typename Setup::Parameter>::is_16_bit ||
-    !std::same_as<typename WrapperOf<W>::type, Direct<typename WrapperOf<W>::type::Rule>>;
-
-template <class G>
-struct TokenTraits {
-  static constexpr bool is_token = false;
-  static constexpr bool is_scaled = false;
-};
-template <class State, class Setup>
-struct TokenTraits<Gradients<State, Setup>> {
-  static constexpr bool is_token = true;
-  static constexpr bool is_scaled = std::same_as<State, Scaled>;
-};
-
-/// Refuses, in a sentence, what the named call does not take.
-template <class G>
-constexpr void refuse_gradients() {
-  using Traits = TokenTraits<std::remove_cvref_t<G>>;
-  constexpr bool scaled = Traits::is_scaled;
-  static_assert(!scaled,
-                "halfstep: these gradients still carry the loss scale; unscale them first: "
-                "scaler.unscale(std::move(gradients))");
-  static_assert(scaled || !Traits::is_token || !std::is_lvalue_reference_v<G>,
-                "halfstep: a step uses its gradients up; hand them over: "
-                "step(std::move(gradients))");
-  static_assert(Traits::is_token,
-                "halfstep: a step takes the Gradients that backward returned for the same Setup");
-}
-
-}  // namespace optim
 
 /// Applies gradients to a model's parameters: one pass over memory for each arena, which unscales,
 /// clips, decays, updates moments and weights, and stores. A step whose gradients or loss are not
 /// finite is skipped where it runs: weights, masters, moments and the applied counter keep their
 /// bits. The host waits for nothing.
 ///
-/// @tparam Wrapper_  how small updates survive: MasterWeights<Rule>, StochasticRounding<Rule>,
-///                   UnsafeNearest<Rule>, or for 32-bit parameters Direct<Rule> or the bare rule
+/// An optimizer of a part of a model takes `model.parameters().only({1})`, and the token that
+/// `split` made for those groups.
+///
+/// @tparam Wrapper_  how small updates survive: MasterWeights<Rule>, SplitMaster<Rule>,
+///                   StochasticRounding<Rule>, KahanSum<Rule>, by name UnsafeNearest<Rule>, or for
+///                   32-bit parameters Direct<Rule> or the bare rule
 /// @numerics  moments in Setup::Moment; the formula in FP32 (in FP64 where parameters are double)
 template <class Wrapper_, class Setup_>
 class Optimizer {
@@ -96,27 +42,25 @@ class Optimizer {
   /// @param schedule  the factor on the rule's learning rate over the applied steps
   /// @throws UsageError      a setting that cannot work, named with its value
   /// @throws PrecisionError  a layer of another Setup has 16-bit parameters that Direct cannot
-  /// serve
+  ///                         serve, or a parameter is too large for SplitMaster
   template <optim::Schedule S = optim::ConstantRate>
   Optimizer(const Parameters<Setup>& parameters, const Wrapper_& wrapper, const S& schedule = {})
-      : store_(parameters.store()), rules_{{0, rule_of(wrapper)}}, schedule_(schedule) {
+      : parameters_(parameters), rules_{{0, rule_of(wrapper)}}, schedule_(schedule) {
     optim::validate(rule());
-    store_->lay_out();
-    store_->attempted();
-    store_->for_each_stored(typename Setup::Storages{}, [&](auto& segment) {
-      Wrapper::prepare(segment);
-      const int kept = segment.frozen() ? 0 : optim::moments_kept(rule());
-      TensorOf<Moment, Backend> moments;
-      if (kept > 0) {
-        moments = TensorOf<Moment, Backend>(Shape{kept * segment.size()});
-        Backend::clear(moments.size(), moments.data());
-      }
-      moments_.push_back(std::move(moments));
-    });
-    applied_ = TensorOf<std::int64_t, Backend>(Shape{1});
-    const std::int64_t zero = 0;
-    Backend::upload(std::span<const std::int64_t>(&zero, 1), applied_.data());
+    auto& store = *parameters_.store();
+    store.take();
+    if constexpr (requires { Wrapper::require_range(parameters_); })
+      Wrapper::require_range(parameters_);
+    counters_ = zeros<std::int64_t>(2);
+    out_of_range_ = zeros<std::int32_t>(1);
     coefficients_ = TensorOf<Coefficients, Backend>(Shape{1});
+    no_coefficients_ = zeros<optim::AddUpdate::Coefficients>(1);
+    store.for_each_stored(typename Setup::Storages{}, [&](auto& segment) {
+      arenas_.emplace_back();
+      if (!serves(segment)) return;
+      prepare(segment);
+      arenas_.back() = arena_of(segment);
+    });
   }
   Optimizer(Optimizer&&) noexcept = default;
   Optimizer& operator=(Optimizer&&) noexcept = default;
@@ -124,31 +68,36 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// Applies the gradients, unless they or the loss are not finite, and uses the token up.
-  /// @throws UsageError  the gradients are another model's, or the token was moved from
+  /// @throws UsageError      the gradients are another model's or another part's, or the token was
+  ///                         moved from
+  /// @throws PrecisionError  SplitMaster: a master left float16's range, in this step or, where the
+  ///                         host cannot read the device's memory, a few steps ago
   StepReport<Backend> step(Gradients<Unscaled, Setup>&& given) {
-    if (given.store() != store_)
-      fail<UsageError>("Optimizer: these gradients belong to another model than this optimizer's");
+    if (given.store() != store() || given.groups() != parameters_.groups())
+      fail<UsageError>("Optimizer: these gradients belong to another model than this optimizer's, ",
+                       "or to other groups of it");
     Gradients<Unscaled, Setup> gradients = std::move(given);
     gradients.check();
     TensorOf<StepRecord, Backend> record(Shape{1});
-    Backend::once(optim::BeginStep{gradients.state(), store_->attempted().data(), applied_.data(),
-                                   record.data()});
+    std::int64_t* const random_step = store()->attempted().data();
+    Backend::once(
+        optim::BeginStep{gradients.state(), random_step, attempted(), applied(), record.data()});
     for (std::size_t i = 0; i < rules_.size(); ++i)
-      schedule_.evaluate(rules_[i].rule, applied_.data(), coefficients_.data() + i);
+      schedule_.evaluate(rules_[i].rule, applied(), coefficients_.data() + i);
 
-    optim::StepContext<Rule> context{gradients.state(), nullptr, store_->attempted().data(),
-                                     store_->seed(), 0};
+    optim::StepContext<Rule> context{
+        gradients.state(), nullptr, random_step, store()->seed(), 0, out_of_range_.data()};
     std::size_t next = 0;
-    gradients.for_each_arena([&](auto& segment, const auto& arena) {
-      // Frozen segments have no gradients; `moments_` counts them.
+    gradients.for_each_arena([&](auto& segment, const auto& gradient) {
       const std::size_t at = find_segment(segment, next);
       next = at + 1;
       const std::size_t group = rule_index(segment.group());
       context.segment = static_cast<std::uint32_t>(at);
       context.coefficients = coefficients_.data() + group;
-      update<optim::fewest_moments<Rule>()>(context, segment, in(arena), at, rules_[group].rule);
+      update(context, segment, in(gradient), arenas_[at], rules_[group].rule);
     });
-    store_->restart_draws();
+    store()->end_step(gradients.state());
+    watch_range();
     return StepReport<Backend>(std::move(record));
   }
   template <class G>
@@ -157,14 +106,17 @@ class Optimizer {
     return {};
   }
 
-  /// Gives the parameters of a group their own settings; see ParameterStore::arrange.
+  /// Gives the parameters of a group their own settings; Parameters::assign makes groups.
   /// @throws UsageError  a setting that cannot work, or another number of moments
   void set_rule(int group, const Rule& rule) {
     optim::validate(rule);
-    if (optim::moments_kept(rule) != optim::moments_kept(rules_[0].rule))
-      fail<UsageError>("Optimizer: group ", group, " would keep ", optim::moments_kept(rule),
-                       " moments a weight, and the others ", optim::moments_kept(rules_[0].rule),
-                       "; change no setting that adds or drops a moment");
+    if constexpr (optim::ElementRule<Rule>) {
+      const int kept = optim::moments_kept(rules_[0].rule);
+      if (optim::moments_kept(rule) != kept)
+        fail<UsageError>("Optimizer: group ", group, " would keep ", optim::moments_kept(rule),
+                         " moments a weight, and the others ", kept,
+                         "; change no setting that adds or drops a moment");
+    }
     if (rule_index(group) == 0 && group != 0) {
       rules_.push_back({group, rule});
       coefficients_ = TensorOf<Coefficients, Backend>(Shape{static_cast<Index>(rules_.size())});
@@ -176,48 +128,68 @@ class Optimizer {
   const Rule& rule(int group = 0) const { return rules_[rule_index(group)].rule; }
 
   /// Steps that changed the parameters. Waits for them.
-  std::int64_t applied_steps() const { return read(applied_); }
-  /// All steps of this model, skipped ones too. Waits for them.
-  std::int64_t attempted_steps() const { return read(store_->attempted()); }
+  std::int64_t applied_steps() const { return read(applied()); }
+  /// All steps of this optimizer, skipped ones too. Waits for them.
+  std::int64_t attempted_steps() const { return read(attempted()); }
   /// The rate of the next step. Waits for the steps before.
   double learning_rate(int group = 0) const {
     return rule(group).learning_rate * schedule_.factor(applied_steps());
   }
 
-  /// Bytes kept for the parameters besides themselves and their gradients: moments and masters.
+  /// What this optimizer's parameters take, in bytes; nothing is rounded or estimated.
+  optim::MemoryUse memory() const {
+    optim::MemoryUse use;
+    std::size_t at = 0;
+    store()->for_each_segment([&](auto& segment) {
+      const Index moments = arenas_[at++].moments.size() * Index{sizeof(Moment)};
+      if (!serves(segment)) return;
+      use.parameters += segment.size();
+      use.weights += segment.value_bytes();
+      use.gradients += segment.gradient_bytes();
+      use.beside_weights += segment.beside_bytes();
+      use.moments += moments;
+    });
+    return use;
+  }
+  /// Bytes kept besides the parameters and their gradients: moments, and what is beside 16-bit
+  /// weights.
   Index optimizer_bytes() const {
-    Index bytes = 0;
-    for (const auto& moments : moments_) bytes += moments.size() * Index{sizeof(Moment)};
-    store_->for_each_segment(
-        [&](auto& segment) { bytes += segment.masters().size() * Index{sizeof(float)}; });
-    return bytes;
+    const optim::MemoryUse use = memory();
+    return use.beside_weights + use.moments;
   }
 
-  /// Calls visitor(name, tensor) for all that a checkpoint must hold besides weights and masters;
-  /// the tensor shares the optimizer's memory and may be written.
+  /// Calls visitor(name, tensor) for all that a checkpoint must hold besides the model; the tensor
+  /// shares the optimizer's memory and may be written.
   template <class Visitor>
   void visit_state(Visitor&& visitor) {
-    visitor(std::string("applied_steps"), applied_);
-    visitor(std::string("attempted_steps"), store_->attempted());
-    for (std::size_t i = 0; i < store_->count(); ++i) {
-      const ParameterInfo& info = store_->info(i);
-      const auto& segment = store_->segment_of(i);
-      const auto& moments = moments_[find_segment(segment, 0)];
-      for (Index m = 0; m < moments.size() / segment.size(); ++m) {
-        TensorOf<Moment, Backend> part =
-            moments.rows(m * segment.size() + store_->offset_of(i), info.shape.size())
-                .reshaped(info.shape);
-        visitor(info.name + "/moment" + std::to_string(m), part);
-      }
+    TensorOf<std::int64_t, Backend> counter = counters_.rows(0, 1);
+    visitor(std::string("attempted_steps"), counter);
+    counter = counters_.rows(1, 1);
+    visitor(std::string("applied_steps"), counter);
+    for (std::size_t i = 0; i < store()->count(); ++i) {
+      const auto& segment = store()->segment_of(i);
+      if (!serves(segment)) continue;
+      const ParameterInfo& info = store()->info(i);
+      visit_moments(info, store()->offset_of(i), segment.size(),
+                    arenas_[find_segment(segment, 0)], visitor);
     }
   }
 
-  const std::shared_ptr<typename Parameters<Setup>::Store>& store() const { return store_; }
+  const Parameters<Setup>& parameters() const { return parameters_; }
+  const std::shared_ptr<typename Parameters<Setup>::Store>& store() const {
+    return parameters_.store();
+  }
 
  private:
   struct GroupRule {
     int group;
     Rule rule;
+  };
+  /// What is kept for a segment: each moment of all its weights after the other; for a TensorRule
+  /// each parameter's state after the other.
+  struct Arena {
+    TensorOf<Moment, Backend> moments;
+    std::vector<std::pair<Index, Index>> places;  ///< offset in the segment, offset here
   };
 
   static const Rule& rule_of(const Wrapper_& wrapper) {
@@ -226,6 +198,44 @@ class Optimizer {
     } else {
       return wrapper;
     }
+  }
+  template <class T>
+  static TensorOf<T, Backend> zeros(Index count) {
+    TensorOf<T, Backend> tensor(Shape{count});
+    Backend::clear(count, tensor.data());
+    return tensor;
+  }
+  template <class Segment>
+  bool serves(const Segment& segment) const {
+    return !segment.frozen() && parameters_.has_group(segment.group());
+  }
+  template <class Segment>
+  static void prepare(Segment& segment) {
+    if constexpr (Segment::has_masters) {
+      if constexpr (requires { Wrapper::beside; })
+        segment.keep(Wrapper::beside);
+      else
+        fail<PrecisionError>("Optimizer: this model has ",
+                             numeric_traits<typename Segment::Storage>::name,
+                             " parameters, and must say how small updates survive; wrap the rule: ",
+                             "MasterWeights{...}, SplitMaster{...}, StochasticRounding{...}, ",
+                             "KahanSum{...} or UnsafeNearest{...}");
+    }
+  }
+  template <class Segment>
+  Arena arena_of(Segment& segment) const {
+    Arena arena;
+    Index size = 0;
+    if constexpr (optim::ElementRule<Rule>) {
+      size = optim::moments_kept(rule()) * segment.size();
+    } else {
+      for (const auto& slot : segment.slots()) {
+        arena.places.push_back({slot->offset(), size});
+        size += rule().state_size(slot->shape());
+      }
+    }
+    if (size > 0) arena.moments = zeros<Moment>(size);
+    return arena;
   }
   std::size_t rule_index(int group) const {
     for (std::size_t i = 1; i < rules_.size(); ++i)
@@ -237,7 +247,7 @@ class Optimizer {
   std::size_t find_segment(const Segment& wanted, std::size_t first) const {
     std::size_t at = 0;
     std::size_t found = first;
-    store_->for_each_segment([&](auto& segment) {
+    store()->for_each_segment([&](auto& segment) {
       if (static_cast<const void*>(&segment) == static_cast<const void*>(&wanted)) found = at;
       ++at;
     });
@@ -245,14 +255,22 @@ class Optimizer {
   }
 
   /// Runs the pass with as many moments as the settings keep.
-  template <int Kept, class Segment, class G>
+  template <class Segment, class G>
   void update(const optim::StepContext<Rule>& context, Segment& segment, In<G> gradients,
-              std::size_t at, const Rule& rule) {
+              Arena& arena, const Rule& rule) {
+    if constexpr (optim::ElementRule<Rule>)
+      update_elements<optim::fewest_moments<Rule>()>(context, segment, gradients, arena, rule);
+    else
+      update_tensors(context, segment, gradients, arena, rule);
+  }
+  template <int Kept, class Segment, class G>
+  void update_elements(const optim::StepContext<Rule>& context, Segment& segment, In<G> gradients,
+                       Arena& arena, const Rule& rule) {
     if constexpr (Kept < Rule::moments) {
       if (optim::moments_kept(rule) != Kept)
-        return update<Kept + 1>(context, segment, gradients, at, rule);
+        return update_elements<Kept + 1>(context, segment, gradients, arena, rule);
     }
-    Moment* const moments = moments_[at].data();
+    Moment* const moments = arena.moments.data();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       Wrapper::template update<Backend>(
           context, segment, gradients,
@@ -260,19 +278,75 @@ class Optimizer {
     }
     (std::make_index_sequence<static_cast<std::size_t>(Kept)>());
   }
+  /// Lets the rule write each parameter's update, and the wrapper add them all.
+  template <class Segment, class G>
+  void update_tensors(const optim::StepContext<Rule>& context, Segment& segment, In<G> gradients,
+                      Arena& arena, const Rule& rule) {
+    using Full = typename Segment::Full;
+    const TensorOf<Full, Backend> weights = segment.full_values();
+    TensorOf<Full, Backend> updates = zeros<Full>(segment.size());
+    std::size_t next = 0;
+    for (const auto& slot : segment.slots()) {
+      const auto [offset, place] = arena.places[next++];
+      rule.template direction<Backend>(context, slot->shape(), gradients.data + offset,
+                                       weights.data() + offset, arena.moments.data() + place,
+                                       updates.data() + offset);
+    }
+    using Adding = typename optim::Rewrapped<Wrapper, optim::AddUpdate>::type;
+    const optim::StepContext<optim::AddUpdate> adding{
+        context.gradients, no_coefficients_.data(), context.attempted,
+        context.seed,      context.segment,         context.out_of_range};
+    Adding::template update<Backend>(adding, segment, in(updates.read()));
+  }
 
-  static std::int64_t read(const TensorOf<std::int64_t, Backend>& counter) {
-    std::int64_t value = 0;
-    Backend::download(counter.data(), std::span<std::int64_t>(&value, 1));
+  template <class Visitor>
+  void visit_moments(const ParameterInfo& info, Index offset, Index segment_size, Arena& arena,
+                     Visitor&& visitor) {
+    const auto part = [&](const std::string& name, Index first, const Shape& shape) {
+      TensorOf<Moment, Backend> moment =
+          arena.moments.rows(first, shape.size()).reshaped(shape);
+      visitor(info.name + name, moment);
+    };
+    if constexpr (optim::ElementRule<Rule>) {
+      for (Index m = 0; m < arena.moments.size() / segment_size; ++m)
+        part("/moment" + std::to_string(m), m * segment_size + offset, info.shape);
+    } else {
+      for (const auto& [of_parameter, place] : arena.places)
+        if (of_parameter == offset)
+          part("/state", place, Shape{rule().state_size(info.shape)});
+    }
+  }
+
+  /// Where the counters lie, on the device.
+  std::int64_t* attempted() { return counters_.data(); }
+  const std::int64_t* attempted() const { return counters_.data(); }
+  std::int64_t* applied() { return counters_.data() + 1; }
+  const std::int64_t* applied() const { return counters_.data() + 1; }
+  template <class T>
+  static T read(const T* from) {
+    T value{};
+    Backend::download(from, std::span<T>(&value, 1));
     return value;
   }
 
-  std::shared_ptr<typename Parameters<Setup>::Store> store_;
+  /// Where weights have a limited range: stops a run in which a weight left it.
+  void watch_range() {
+    if constexpr (requires { Wrapper::require_range(parameters_); }) {
+      if (!Backend::DeviceType::host_accessible && ++unwatched_ < 20) return;
+      unwatched_ = 0;
+      if (read(std::as_const(out_of_range_).data()) != 0) Wrapper::fail_out_of_range(parameters_);
+    }
+  }
+
+  Parameters<Setup> parameters_;
   std::vector<GroupRule> rules_;
   optim::AnySchedule<Rule, Backend> schedule_;
-  std::vector<TensorOf<Moment, Backend>> moments_;  ///< per segment, one moment after the other
-  TensorOf<std::int64_t, Backend> applied_;
+  std::vector<Arena> arenas_;  ///< per segment of the model
+  TensorOf<std::int64_t, Backend> counters_;  ///< steps attempted, steps applied
   TensorOf<Coefficients, Backend> coefficients_;
+  TensorOf<optim::AddUpdate::Coefficients, Backend> no_coefficients_;
+  TensorOf<std::int32_t, Backend> out_of_range_;
+  int unwatched_ = 0;
 };
 
 }  // namespace halfstep

@@ -26,6 +26,13 @@ constexpr bool updates_floats(std::index_sequence<I...>) {
   };
 }
 
+/// A rule whose formula needs one element at a time.
+template <class R>
+concept ElementRule = requires {
+  { R::moments } -> std::convertible_to<int>;
+  requires updates_floats<R>(std::make_index_sequence<R::moments>());
+};
+
 /// How gradients become an update, element by element. A rule knows nothing of precision: a wrapper
 /// (MasterWeights, Direct, ...) says which numbers it runs on. It is an aggregate of settings with
 ///
@@ -59,12 +66,14 @@ constexpr bool updates_floats(std::index_sequence<I...>) {
 ///       w = w - select(g > 0.0f, rate, select(g < 0.0f, N(0.0f) - rate, 0.0f));
 ///     }
 ///   };
+///
+/// A rule that must see a whole tensor first (LAMB, Adafactor) has no `update`; see
+/// optim/tensor_rule.hpp.
 template <class R>
 concept Rule = std::is_trivially_copyable_v<R> && requires(const R& rule) {
   { rule.learning_rate } -> std::convertible_to<double>;
-  { R::moments } -> std::convertible_to<int>;
   rule.at(std::int64_t{}, double{});
-  requires updates_floats<R>(std::make_index_sequence<R::moments>());
+  requires ElementRule<R> || R::per_tensor;
 };
 
 /// How many moments a rule may go without, and how many these settings keep.

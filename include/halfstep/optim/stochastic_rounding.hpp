@@ -68,10 +68,8 @@ struct StochasticRounding {
 
   R rule;
 
-  template <class T, class B>
-  static void prepare(autograd::Segment<T, B>& segment) {
-    segment.masters() = {};
-  }
+  static constexpr autograd::Beside beside = autograd::Beside::nothing;
+
   template <class B, class T, class G, class... Moments>
   static void update(const StepContext<R>& context, autograd::Segment<T, B>& segment,
                      In<G> gradients, Moments... moments) {

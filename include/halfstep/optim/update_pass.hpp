@@ -15,6 +15,7 @@ struct StepContext {
   const std::int64_t* attempted = nullptr;          ///< this step's number, skipped ones counted
   std::uint64_t seed = 0;
   std::uint32_t segment = 0;  ///< tells segments' random numbers apart
+  std::int32_t* out_of_range = nullptr;  ///< raised where a weight has no place for its master
 };
 
 /// A rule with what a step made of its settings: the part that all wrappers' passes share.
@@ -37,7 +38,10 @@ struct PreparedRule {
   template <class N, class... M>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void update(const N& stored_gradient, N& w,
                                                    M&... moments) const {
-    with_all_moments(stored_gradient * constant<N>(multiplier), w, moments...);
+    if constexpr (requires { R::takes_updates; })
+      with_all_moments(stored_gradient, w, moments...);
+    else
+      with_all_moments(stored_gradient * constant<N>(multiplier), w, moments...);
   }
 
  private:
@@ -51,20 +55,6 @@ struct PreparedRule {
       with_all_moments(g, w, moments..., absent);
     }
   }
-};
-
-/// A wrapper around a rule says which numbers a step runs on and how the result is stored, for each
-/// storage type of parameters:
-///
-///   using Rule;  Rule rule;
-///   static void prepare(Segment&)        makes or drops masters, when an optimizer takes a model
-///   static void update<B>(const StepContext<Rule>&, Segment&, In<G> gradients, InOut<M>...
-///   moments)
-template <class W>
-concept UpdateWrapper = requires(const W& wrapper) {
-  typename W::Rule;
-  requires Rule<typename W::Rule>;
-  { wrapper.rule } -> std::convertible_to<typename W::Rule>;
 };
 
 }  // namespace halfstep
