@@ -35,11 +35,15 @@ class FlatModel {
   /// Adds a parameter stored as T that starts from these values.
   template <class T>
   FlatModel& add(const std::string& name, const std::vector<double>& start, int group = 0) {
+    return add_shaped<T>(name, Shape{static_cast<Index>(start.size())}, start, group);
+  }
+  template <class T>
+  FlatModel& add_shaped(const std::string& name, const Shape& shape,
+                        const std::vector<double>& start, int group = 0) {
     const auto fill = [start](std::span<float> values, const Shape&, std::uint64_t) {
       for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(start[i]);
     };
-    const std::size_t at =
-        store_->template add<T>(name, Shape{static_cast<Index>(start.size())}, fill);
+    const std::size_t at = store_->template add<T>(name, shape, fill);
     store_->arrange(at, group, false);
     if constexpr (std::is_same_v<T, double>) exact_.push_back({at, start});
     return *this;

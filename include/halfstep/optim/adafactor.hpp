@@ -110,8 +110,8 @@ struct Adafactor {
     }
   };
 
-  template <class B, class G, class F, class M>
-  void direction(const StepContext<Adafactor>& step, const Shape& shape, const G* gradient,
+  template <class B, class Step, class G, class F, class M>
+  void direction(const Step& step, const Shape& shape, const G* gradient,
                  const F* weight, M* state, F* update) const {
     const Index n = shape.size();
     if (factored(shape)) {
@@ -140,8 +140,8 @@ struct Adafactor {
  private:
   /// Moves the means of rows and columns, and writes v to `update`: one product of a row's and a
   /// column's means for each matrix.
-  template <class B, class G, class F, class M>
-  static void estimate(const StepContext<Adafactor>& step, const Shape& shape, const G* gradient,
+  template <class B, class Step, class G, class F, class M>
+  static void estimate(const Step& step, const Shape& shape, const G* gradient,
                        M* state, F* update) {
     const Index columns = shape[-1];
     const Index rows = shape[-2];

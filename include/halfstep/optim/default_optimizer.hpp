@@ -1,7 +1,9 @@
 #pragma once
 
+#include <halfstep/optim/kahan_sum.hpp>
 #include <halfstep/optim/master_weights.hpp>
 #include <halfstep/optim/optimizer.hpp>
+#include <halfstep/optim/split_master.hpp>
 #include <halfstep/optim/stochastic_rounding.hpp>
 #include <halfstep/optim/unsafe_nearest.hpp>
 #include <halfstep/precision/update_kind.hpp>
@@ -16,6 +18,14 @@ Direct<R> wrap(update::Direct, const R& rule) {
 }
 template <Rule R>
 MasterWeights<R> wrap(update::MasterWeights, const R& rule) {
+  return {rule};
+}
+template <Rule R>
+SplitMaster<R> wrap(update::SplitMaster, const R& rule) {
+  return {rule};
+}
+template <Rule R>
+KahanSum<R> wrap(update::KahanSum, const R& rule) {
   return {rule};
 }
 template <Rule R>

@@ -53,7 +53,8 @@ struct SoundPolicy {
   static_assert(!numeric_traits<typename P::Parameter>::is_16_bit ||
                     !std::same_as<typename P::Update, update::Direct>,
                 "halfstep: 16-bit parameters must say how small updates survive: make Update "
-                "update::MasterWeights, update::StochasticRounding or update::UnsafeNearest");
+                "update::MasterWeights, update::SplitMaster, update::StochasticRounding, "
+                "update::KahanSum or by name update::UnsafeNearest");
   static_assert(std::same_as<typename P::Gradient, typename P::Activation>,
                 "halfstep: backward hands back gradients in the type of what they belong to; make "
                 "Gradient the Activation type");

@@ -10,6 +10,8 @@ namespace update {
 
 struct Direct {};              ///< FP32 parameters, updated as they are
 struct MasterWeights {};       ///< an FP32 master beside each 16-bit weight
+struct SplitMaster {};         ///< 16 bits beside each 16-bit weight that make it a master
+struct KahanSum {};            ///< what rounding took, beside each 16-bit weight
 struct StochasticRounding {};  ///< no master: the stored weight is right on average
 struct UnsafeNearest {};       ///< no master, rounded to nearest: small updates are lost
 
