@@ -56,13 +56,18 @@ class StepReport {
   double clip_factor() const { return read().clip_factor; }
   /// How many steps were applied so far, this one included.
   std::int64_t applied_steps() const { return read().applied_steps; }
+  /// Where it is written, on the device: for what follows the step without waiting for it.
+  /// @throws UsageError  there was no step yet
+  const StepRecord* record() const {
+    if (record_.empty()) fail<UsageError>("StepReport: there was no step yet");
+    return record_.data();
+  }
 
  private:
   const StepRecord& read() const {
     if (!known_) {
-      if (record_.empty()) fail<UsageError>("StepReport: there was no step yet");
       StepRecord record;
-      B::download(record_.data(), std::span<StepRecord>(&record, 1));
+      B::download(this->record(), std::span<StepRecord>(&record, 1));
       known_ = record;
     }
     return *known_;
