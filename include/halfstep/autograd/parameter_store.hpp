@@ -166,6 +166,29 @@ class ParameterStore {
     visit(types, segment_of(index), [&](auto& segment) { f(segment, entries_[index].offset); });
   }
 
+  /// Calls visitor(name, tensor) for all that the model holds besides gradients: weights as they are
+  /// stored, what lies beside them, statistics, and the step that random numbers are at. The tensors
+  /// share the model's memory and may be written.
+  template <class... Types, class Visitor>
+  void visit_state(StorageList<Types...> types, Visitor&& visitor) {
+    lay_out();
+    for (std::size_t i = 0; i < count(); ++i)
+      visit_parameter(types, i, [&](auto& segment, Index offset) {
+        const ParameterInfo& info = entries_[i].info;
+        const auto part = [&](const char* name, auto& arena) {
+          if (arena.empty()) return;
+          auto shared = arena.rows(offset, info.shape.size()).reshaped(info.shape);
+          visitor(info.name + name, shared);
+        };
+        part("", segment.values());
+        part("/master", segment.masters());
+        part("/remainder", segment.remainders());
+        part("/compensation", segment.compensations());
+      });
+    for (std::size_t i = 0; i < statistics_.count(); ++i)
+      visitor(statistics_.name(i), statistics_.value(i));
+    visitor(std::string("random_step"), attempted());
+  }
   /// Training mode (dropout drops, statistics move) or evaluation mode.
   bool training() const { return training_; }
   void set_training(bool training) { training_ = training; }
@@ -188,6 +211,13 @@ class ParameterStore {
     statistics_.commit(gradients);
   }
   std::uint64_t seed() const { return seed_; }
+  /// Random numbers go on where another model's are.
+  void continue_random(ParameterStore& other) {
+    seed_ = other.seed_;
+    B::copy(1, std::as_const(other.attempted()).data(), attempted().data());
+  }
+  /// Whether an optimizer has taken the model.
+  bool taken() const { return taken_; }
   /// A number for the next draw of random numbers within a step.
   std::uint32_t next_draw() { return draws_++; }
 

@@ -65,6 +65,28 @@ class Statistics {
   const std::string& name(std::size_t index) const { return entries_[index].name; }
   /// What was committed so far; it shares the memory.
   TensorOf<float, B>& value(std::size_t index) { return entries_[index].value; }
+  std::vector<float> read(std::size_t index) const {
+    const Entry& entry = entries_[index];
+    std::vector<float> values(static_cast<std::size_t>(entry.value.size()));
+    B::download(entry.value.data(), std::span<float>(values));
+    return values;
+  }
+  /// @throws ShapeError  their number is not the statistic's size
+  void write(std::size_t index, std::span<const float> values) {
+    Entry& entry = entries_[index];
+    if (static_cast<Index>(values.size()) != entry.value.size())
+      fail<ShapeError>("statistic '", entry.name, "' of shape ", entry.value.shape(),
+                       " does not take ", values.size(), " values");
+    B::upload(values, entry.value.data());
+    entry.keep = 1.0;
+  }
+  const Shape& shape(std::size_t index) const { return entries_[index].value.shape(); }
+  /// @throws UsageError  there is no statistic of that name
+  std::size_t find(std::string_view name) const {
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      if (entries_[i].name == name) return i;
+    fail<UsageError>("there is no statistic '", name, "' in this model");
+  }
 
   /// value = (1 - momentum) value + momentum now, once the step is applied. Several in one step
   /// (micro-batches) follow each other.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/variable.hpp>
+#include <halfstep/data/loader_position.hpp>
 #include <halfstep/data/sample.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::data {
@@ -16,6 +17,8 @@ struct Batch {
 
   Variable<typename Setup::Activation, Backend> x;  ///< [size, sample shape...]
   TensorOf<Answer, Backend> y;                      ///< [size] labels or [size, width] targets
+
+  LoaderPosition next{};  ///< the place after this batch, where a run would go on
 
   /// The number of samples.
   Index size() const { return x.shape()[0]; }

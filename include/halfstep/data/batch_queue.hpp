@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/data/loader_position.hpp>
 #include <halfstep/data/sample_source.hpp>
 #include <halfstep/data/shuffle.hpp>
 #include <halfstep/tensor/tensor.hpp>
@@ -22,14 +23,6 @@ struct LoaderSettings {
   bool drop_last = false;
   /// How many batches a thread of the Loader's own prepares ahead; 0: no thread.
   Index prefetch = 2;
-};
-
-/// A place in a training run: the next batch of an epoch.
-struct LoaderPosition {
-  std::int64_t epoch = 0;
-  Index batch = 0;
-
-  friend bool operator==(const LoaderPosition&, const LoaderPosition&) = default;
 };
 
 /// Prepares the batches of an epoch in the host's memory, in order, on a thread of its own where

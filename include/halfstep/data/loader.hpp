@@ -91,8 +91,10 @@ class Loader {
     over_ = true;
     typename BatchQueue<X, Y>::HostBatch host;
     if (!queue_.next(host)) return;
-    batch_ = {on_device(std::move(host.x)), on_device(std::move(host.y))};
     ++at_.batch;
+    const bool last = at_.batch + 1 >= size();
+    batch_ = {on_device(std::move(host.x)), on_device(std::move(host.y)),
+              last ? next_ : LoaderPosition{at_.epoch, at_.batch + 1}};
     over_ = false;
   }
   template <class T>

@@ -5,6 +5,9 @@
 #include <halfstep/io/safetensors.hpp>
 #include <halfstep/io/write_safetensors.hpp>
 
+#include <set>
+#include <string_view>
+
 namespace halfstep::inline HALFSTEP_ABI::io {
 
 /// How a model is written.
@@ -23,7 +26,7 @@ inline std::string_view dtype_of_storage(std::string_view storage) {
                                                      : "F32";
 }
 
-/// Writes a model's parameters, by name, as a safetensors file. The file takes its name only when
+/// Writes a model's parameters and statistics, by name, as a safetensors file. The file takes its name only when
 /// it is complete.
 /// @throws IoError  it cannot be written; an older file of that name is unchanged
 template <class Model>
@@ -47,10 +50,19 @@ void save(const Model& model, const std::string& path, const SaveSettings& setti
       entries.push_back({info.name, dtype, info.shape, held[i]});
     }
   }
+  auto& statistics = store.statistics();
+  for (std::size_t i = 0; i < statistics.count(); ++i) {
+    const std::vector<float> values = statistics.read(i);
+    const auto bytes = std::as_bytes(std::span(values));
+    held.emplace_back(bytes.begin(), bytes.end());
+    entries.push_back({statistics.name(i), "F32", statistics.shape(i), {}});
+  }
+  // Where `held` has come to rest.
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i].bytes = held[i];
   write_safetensors(path, entries, settings.metadata);
 }
 
-/// Reads a model's parameters from a safetensors file: masters where the model keeps them, and the
+/// Reads a model's parameters and statistics from a safetensors file: masters where the model keeps them, and the
 /// weights rounded from them. Every parameter must be in the file under its name with its shape,
 /// and nothing else may be.
 ///
@@ -61,26 +73,31 @@ template <class Model>
 void load(const Model& model, const std::string& path) {
   const SafetensorsFile file(path);
   auto& store = *model.parameters().store();
-  std::vector<std::vector<float>> values(store.count());
-  for (std::size_t i = 0; i < store.count(); ++i) {
-    const ParameterInfo& info = store.info(i);
-    const SafetensorsEntry& entry = file.at(info.name);
-    if (!(entry.shape == info.shape))
-      fail<ShapeError>("load: ", path, ": '", info.name, "' has shape ", entry.shape,
-                       " and the model's is ", info.shape,
+  auto& statistics = store.statistics();
+  const std::size_t count = store.count();
+  std::vector<std::vector<float>> values(count + statistics.count());
+  std::set<std::string_view> known;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string& name = i < count ? store.info(i).name : statistics.name(i - count);
+    const Shape& shape = i < count ? store.info(i).shape : statistics.shape(i - count);
+    const SafetensorsEntry& entry = file.at(name);
+    if (!(entry.shape == shape))
+      fail<ShapeError>("load: ", path, ": '", name, "' has shape ", entry.shape,
+                       " and the model's is ", shape,
                        "; build the model with the settings that it was saved under");
-
     values[i] = read_as<float>(entry, Rounding::nearest);
+    known.insert(name);
   }
-  if (file.entries().size() != store.count())
-    for (const SafetensorsEntry& entry : file.entries()) {
-      bool known = false;
-      for (std::size_t i = 0; i < store.count(); ++i) known |= store.info(i).name == entry.name;
-      if (!known)
-        fail<IoError>("load: ", path, " has a tensor '", entry.name,
-                      "' that the model has no parameter for");
-    }
-  for (std::size_t i = 0; i < store.count(); ++i) store.write(i, values[i]);
+  for (const SafetensorsEntry& entry : file.entries())
+    if (!known.contains(entry.name))
+      fail<IoError>("load: ", path, " has a tensor '", entry.name,
+                    "' that the model has no parameter for");
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i < count)
+      store.write(i, values[i]);
+    else
+      statistics.write(i - count, values[i]);
+  }
 }
 
 }  // namespace halfstep

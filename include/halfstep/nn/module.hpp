@@ -98,7 +98,7 @@ using Input = Variable<typename Setup::Activation, typename Setup::Backend>;
 
 }  // namespace nn
 
-/// Another module with the same parameter values, masters included; `arguments` go to its
+/// Another module with the same parameter values, masters and statistics included; `arguments` go to its
 /// constructor.
 template <class Model, class... Arguments>
 std::unique_ptr<Model> clone(const Model& model, Arguments&&... arguments) {
@@ -109,6 +109,9 @@ std::unique_ptr<Model> clone(const Model& model, Arguments&&... arguments) {
     fail<UsageError>("clone: the copy has ", to.count(), " parameters and the model ", from.count(),
                      "; pass the arguments that the model was built with");
   for (std::size_t i = 0; i < from.count(); ++i) to.write(to.find(from.info(i).name), from.read(i));
+  auto& seen = from.statistics();
+  for (std::size_t i = 0; i < seen.count(); ++i)
+    to.statistics().write(to.statistics().find(seen.name(i)), seen.read(i));
   return copy;
 }
 

@@ -1,12 +1,11 @@
 #pragma once
 
+#include <halfstep/optim/group_rules.hpp>
 #include <halfstep/optim/memory_use.hpp>
-#include <halfstep/optim/schedule.hpp>
 #include <halfstep/optim/step_begin.hpp>
 #include <halfstep/optim/tensor_rule.hpp>
 #include <halfstep/optim/update_wrapper.hpp>
 
-#include <cmath>
 #include <string>
 #include <vector>
 
@@ -45,8 +44,7 @@ class Optimizer {
   ///                         serve, or a parameter is too large for SplitMaster
   template <optim::Schedule S = optim::ConstantRate>
   Optimizer(const Parameters<Setup>& parameters, const Wrapper_& wrapper, const S& schedule = {})
-      : parameters_(parameters), rules_{{0, rule_of(wrapper)}}, schedule_(schedule) {
-    optim::validate(rule());
+      : parameters_(parameters), rules_(rule_of(wrapper), schedule) {
     auto& store = *parameters_.store();
     store.take();
     if constexpr (requires { Wrapper::require_range(parameters_); })
@@ -82,8 +80,7 @@ class Optimizer {
     std::int64_t* const random_step = store()->attempted().data();
     Backend::once(
         optim::BeginStep{gradients.state(), random_step, attempted(), applied(), record.data()});
-    for (std::size_t i = 0; i < rules_.size(); ++i)
-      schedule_.evaluate(rules_[i].rule, applied(), coefficients_.data() + i);
+    rules_.evaluate(applied(), coefficients_.data());
 
     optim::StepContext<Rule> context{
         gradients.state(), nullptr, random_step, store()->seed(), 0, out_of_range_.data()};
@@ -91,10 +88,10 @@ class Optimizer {
     gradients.for_each_arena([&](auto& segment, const auto& gradient) {
       const std::size_t at = find_segment(segment, next);
       next = at + 1;
-      const std::size_t group = rule_index(segment.group());
+      const std::size_t group = rules_.index(segment.group());
       context.segment = static_cast<std::uint32_t>(at);
       context.coefficients = coefficients_.data() + group;
-      update(context, segment, in(gradient), arenas_[at], rules_[group].rule);
+      update(context, segment, in(gradient), arenas_[at], rules_.rule(group));
     });
     store()->end_step(gradients.state());
     watch_range();
@@ -109,23 +106,17 @@ class Optimizer {
   /// Gives the parameters of a group their own settings; Parameters::assign makes groups.
   /// @throws UsageError  a setting that cannot work, or another number of moments
   void set_rule(int group, const Rule& rule) {
-    optim::validate(rule);
-    if constexpr (optim::ElementRule<Rule>) {
-      const int kept = optim::moments_kept(rules_[0].rule);
-      if (optim::moments_kept(rule) != kept)
-        fail<UsageError>("Optimizer: group ", group, " would keep ", optim::moments_kept(rule),
-                         " moments a weight, and the others ", kept,
-                         "; change no setting that adds or drops a moment");
-    }
-    if (rule_index(group) == 0 && group != 0) {
-      rules_.push_back({group, rule});
-      coefficients_ = TensorOf<Coefficients, Backend>(Shape{static_cast<Index>(rules_.size())});
-    } else {
-      rules_[rule_index(group)].rule = rule;
-    }
+    auto rules = rules_;
+    rules.set(group, rule);
+    set_rules(rules);
   }
   /// The settings of group 0, and of every group that has none of its own.
-  const Rule& rule(int group = 0) const { return rules_[rule_index(group)].rule; }
+  const Rule& rule(int group = 0) const { return rules_.rule(rules_.index(group)); }
+  const optim::GroupRules<Rule, Backend>& rules() const { return rules_; }
+  void set_rules(const optim::GroupRules<Rule, Backend>& rules) {
+    rules_ = rules;
+    coefficients_ = TensorOf<Coefficients, Backend>(Shape{static_cast<Index>(rules_.count())});
+  }
 
   /// Steps that changed the parameters. Waits for them.
   std::int64_t applied_steps() const { return read(applied()); }
@@ -133,7 +124,7 @@ class Optimizer {
   std::int64_t attempted_steps() const { return read(attempted()); }
   /// The rate of the next step. Waits for the steps before.
   double learning_rate(int group = 0) const {
-    return rule(group).learning_rate * schedule_.factor(applied_steps());
+    return rule(group).learning_rate * rules_.factor(applied_steps());
   }
 
   /// What this optimizer's parameters take, in bytes; nothing is rounded or estimated.
@@ -181,10 +172,6 @@ class Optimizer {
   }
 
  private:
-  struct GroupRule {
-    int group;
-    Rule rule;
-  };
   /// What is kept for a segment: each moment of all its weights after the other; for a TensorRule
   /// each parameter's state after the other.
   struct Arena {
@@ -236,11 +223,6 @@ class Optimizer {
     }
     if (size > 0) arena.moments = zeros<Moment>(size);
     return arena;
-  }
-  std::size_t rule_index(int group) const {
-    for (std::size_t i = 1; i < rules_.size(); ++i)
-      if (rules_[i].group == group) return i;
-    return 0;
   }
   /// The place of a segment among all of the store's, searched from `first` on.
   template <class Segment>
@@ -339,8 +321,7 @@ class Optimizer {
   }
 
   Parameters<Setup> parameters_;
-  std::vector<GroupRule> rules_;
-  optim::AnySchedule<Rule, Backend> schedule_;
+  optim::GroupRules<Rule, Backend> rules_;
   std::vector<Arena> arenas_;  ///< per segment of the model
   TensorOf<std::int64_t, Backend> counters_;  ///< steps attempted, steps applied
   TensorOf<Coefficients, Backend> coefficients_;
