@@ -3,11 +3,16 @@
 
   python3 benchmarks/compare_pytorch.py --install DIR     makes a virtual environment with PyTorch
   DIR/bin/python benchmarks/compare_pytorch.py [--models mlp,mlp_wide] [--threads 2] [--json FILE]
+  DIR/bin/python benchmarks/compare_pytorch.py --optimizer [--threads 2] [--json FILE]
 
 PyTorch trains the same networks on random data with its fused AdamW: in FP32, under BF16 autocast,
 with everything in BF16, and under FP16 autocast with GradScaler. A ratio above 1 says that halfstep
-is that much faster. The wheel for Linux brings CUDA's libraries along (several gigabytes) and runs
-without a GPU; PIP_INDEX_URL can name an index with smaller builds.
+is that much faster. With --optimizer it is what follows backward, on 20 M parameters: GradScaler's
+unscale_, clip_grad_norm_, fused AdamW under GradScaler, and casting the weights to FP16, beside
+build/bin/optimizer_pass's whole_step.
+
+The wheel for Linux brings CUDA's libraries along (several gigabytes) and runs without a GPU;
+PIP_INDEX_URL can name an index with smaller builds.
 """
 
 import argparse
@@ -81,10 +86,11 @@ class TorchStep:
             self.scaler.update()
 
 
-def torch_steps(step, seconds):
+def torch_steps(step, seconds, prepare=lambda: None):
     times = []
     end = time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
+        prepare()
         start = time.perf_counter()
         step()
         times.append(1e3 * (time.perf_counter() - start))
@@ -100,39 +106,7 @@ def halfstep_step(program, model, precision, threads, seconds):
     return json.loads(result.stdout)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--install", metavar="DIR", help="make a virtual environment with PyTorch there")
-    parser.add_argument("--models", default="mlp,mlp_wide")
-    parser.add_argument("--precisions", default=",".join(MODES))
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each program")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
-    parser.add_argument("--compile", action="store_true", help="through torch.compile")
-    parser.add_argument("--program", default="build/bin/training_step")
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    if options.install:
-        return install(options.install)
-    for given, known, option in ((options.models, MODELS, "--models"),
-                                 (options.precisions, MODES, "--precisions")):
-        for name in given.split(","):
-            if name not in known:
-                parser.error(f"{option} {name}: choose from {', '.join(known)}")
-    if options.threads < 1 or options.rounds < 1:
-        parser.error("--threads and --rounds must be at least 1")
-    if not pathlib.Path(options.program).exists():
-        print(f"compare_pytorch: there is no {options.program}; build it: "
-              "cmake --build build --target training_step", file=sys.stderr)
-        return 1
-    try:
-        import torch
-    except ImportError as error:
-        print(f"compare_pytorch: {error}; make an environment with --install DIR first", file=sys.stderr)
-        return 1
-    torch.set_num_threads(options.threads)
-
+def compare_steps(torch, options):
     rows = []
     print(f"PyTorch {torch.__version__}, {options.threads} threads, medians in ms"
           + (", torch.compile" if options.compile else ""))
@@ -161,6 +135,133 @@ def main():
                 limit = f"{row['limit_ms']:9.2f}" if limits else f"{'-':>9}"
                 print(f"{model:10}{precision:>12}{median:9.2f}{limit}   {mode:<16}"
                       f"{row['pytorch_ms']:9.2f}{row['ratio']:8.2f}", flush=True)
+    return rows
+
+
+class TorchOptimizerStep:
+    """What PyTorch does between backward and the next forward in FP16, on `tensors` equal tensors.
+
+    Gradients are FP32, as autocast leaves them. The products of the next forward read the weights
+    in FP16: autocast casts each of them once an iteration.
+    """
+
+    PARAMETERS = 20_000_000
+
+    def __init__(self, torch, tensors):
+        torch.manual_seed(1)
+        self.torch = torch
+        shape = self.PARAMETERS // tensors
+        self.weights = [torch.nn.Parameter(0.02 * (torch.rand(shape) - 0.5)) for _ in range(tensors)]
+        self.halves = [torch.empty(shape, dtype=torch.float16) for _ in range(tensors)]
+        self.scaled = [torch.randn(shape) for _ in range(tensors)]
+        for weight in self.weights:
+            weight.grad = torch.empty(shape)
+        self.optimizer = torch.optim.AdamW(self.weights, fused=True)
+        self.scaler = torch.amp.GradScaler("cpu")
+        self.scaler.scale(torch.tensor(1.0))  # makes its state
+
+    def prepare(self):
+        """What backward does, and is not timed: gradients that carry the scale."""
+        for weight, scaled in zip(self.weights, self.scaled):
+            weight.grad.copy_(scaled)
+
+    def __call__(self):
+        self.scaler.unscale_(self.optimizer)
+        self.torch.nn.utils.clip_grad_norm_(self.weights, 0.01)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        with self.torch.no_grad():
+            for half, weight in zip(self.halves, self.weights):
+                half.copy_(weight)
+
+
+def halfstep_optimizer_step(program, threads):
+    """Nanoseconds a parameter, and the ratio to plain loops over the same bytes."""
+    command = [program, f"--benchmark_filter=whole_step<.*MixedFp16>/threads:{threads}/",
+               "--benchmark_format=json"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0 or not result.stdout.strip():
+        raise RuntimeError(f"{program}: no whole_step on {threads} threads: {result.stderr.strip()}")
+    run = json.loads(result.stdout)["benchmarks"][0]
+    return run["ns_per_parameter"], run["ratio"]
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return "unknown processor"
+
+
+def compare_optimizers(torch, options):
+    ways = {f"{count} tensors" if count > 1 else "one tensor": TorchOptimizerStep(torch, count)
+            for count in (1, 20, 200)}
+    for step in ways.values():  # makes moments
+        step.prepare()
+        step()
+    rounds = []
+    for _ in range(options.rounds):
+        # A ratio is of neighbours in time, for the machine's rate moves meanwhile.
+        row = {}
+        for name, step in ways.items():
+            times = torch_steps(step, options.seconds / len(ways), step.prepare)
+            row[name] = 1e6 * statistics.median(times) / TorchOptimizerStep.PARAMETERS
+        row["halfstep"], row["of_plain_loops"] = halfstep_optimizer_step(options.program,
+                                                                         options.threads)
+        row["ratio"] = min(row[name] for name in ways) / row["halfstep"]
+        rounds.append(row)
+    medians = {key: statistics.median(row[key] for row in rounds) for key in rounds[0]}
+    print(f"{processor()}, {options.threads} threads, PyTorch {torch.__version__}\n"
+          "unscale, clip, AdamW and FP16 weights on 20 M parameters, medians in ns a parameter")
+    print(f"{'halfstep':<24}{medians['halfstep']:8.3f}   "
+          f"{medians['of_plain_loops']:.2f} of plain loops' rate")
+    for name in ways:
+        print(f"{'PyTorch, ' + name:<24}{medians[name]:8.3f}")
+    print(f"{'ratio to the best':<24}{medians['ratio']:8.2f}")
+    return {"medians": medians, "rounds": rounds, "threads": options.threads,
+            "processor": processor(), "pytorch_version": torch.__version__}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--install", metavar="DIR", help="make a virtual environment with PyTorch there")
+    parser.add_argument("--models", default="mlp,mlp_wide")
+    parser.add_argument("--precisions", default=",".join(MODES))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each program")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
+    parser.add_argument("--compile", action="store_true", help="through torch.compile")
+    parser.add_argument("--optimizer", action="store_true", help="what follows backward, alone")
+    parser.add_argument("--program", help="default: build/bin/training_step or optimizer_pass")
+    parser.add_argument("--json", metavar="FILE")
+    options = parser.parse_args()
+    if options.install:
+        return install(options.install)
+    if options.program is None:
+        options.program = f"build/bin/{'optimizer_pass' if options.optimizer else 'training_step'}"
+    for given, known, option in ((options.models, MODELS, "--models"),
+                                 (options.precisions, MODES, "--precisions")):
+        for name in given.split(","):
+            if name not in known:
+                parser.error(f"{option} {name}: choose from {', '.join(known)}")
+    if options.threads < 1 or options.rounds < 1:
+        parser.error("--threads and --rounds must be at least 1")
+    if not pathlib.Path(options.program).exists():
+        print(f"compare_pytorch: there is no {options.program}; build it: "
+              f"cmake --build build --target {pathlib.Path(options.program).name}", file=sys.stderr)
+        return 1
+    try:
+        import torch
+    except ImportError as error:
+        print(f"compare_pytorch: {error}; make an environment with --install DIR first", file=sys.stderr)
+        return 1
+    torch.set_num_threads(options.threads)
+
+    if options.optimizer:
+        rows = compare_optimizers(torch, options)
+    else:
+        rows = compare_steps(torch, options)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
     return 0

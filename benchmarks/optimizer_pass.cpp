@@ -1,4 +1,5 @@
-// An optimizer's pass over 20 M parameters beside a plain loop over the same bytes.
+// What happens to 20 M gradients after backward, beside plain loops over the same bytes: the finite
+// check and norm of unscale, the update, and a whole step from scaled gradients to 16-bit weights.
 #include "measure/beside.hpp"
 #include "measure/probes.hpp"
 #include "measure/random_tensor.hpp"
@@ -6,13 +7,16 @@
 #include <halfstep/backend/setup.hpp>
 #include <halfstep/nn/module.hpp>
 #include <halfstep/optim/adamw.hpp>
+#include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/default_optimizer.hpp>
+#include <halfstep/scale/loss_scaler.hpp>
 
 namespace {
 
 using halfstep::Gradients;
 using halfstep::GradientState;
 using halfstep::Index;
+using halfstep::Scaled;
 using halfstep::Tensor;
 using halfstep::Unscaled;
 
@@ -28,48 +32,50 @@ struct OneArena : halfstep::nn::Module<Setup> {
   }
 };
 
-/// The arena's gradients, checked already: what is timed is the update alone.
+/// A model, and gradients in its arena as backward leaves them: times a loss scale.
 template <class Setup>
-class Stepper {
+class AfterBackward {
  public:
-  explicit Stepper(OneArena<Setup>& model)
-      : optimizer_(halfstep::default_optimizer(model.parameters(), halfstep::optim::AdamW{})),
-        store_(model.store()),
-        state_(halfstep::Shape{1}) {
-    *state_.data() = GradientState{};
+  AfterBackward() : state_(halfstep::Shape{1}) {
+    model_.store()->lay_out();
     using T = typename Setup::Parameter;
-    store_->for_each_stored(halfstep::StorageList<T>{}, [](auto& segment) {
+    model_.store()->for_each_stored(halfstep::StorageList<T>{}, [&](auto& segment) {
       segment.allocate_gradients();
-      segment.gradients() = measure::random_tensor<T>({segment.size()}, 3, 1e-3f);
+      segment.gradients() = measure::random_tensor<T>({segment.size()}, 3);
+      arena_ = segment.gradients().data();
     });
   }
-  void operator()() {
-    Gradients<Unscaled, Setup> gradients(store_, state_);
-    gradients.carry(false, true);
-    optimizer_.step(std::move(gradients));
+  template <class State>
+  Gradients<State, Setup> gradients() {
+    GradientState state;
+    state.scale = 65536.0;
+    *state_.data() = state;
+    return {model_.store(), state_};
   }
+  OneArena<Setup>& model() { return model_; }
+  /// The gradients, as bytes to read.
+  const void* arena() const { return arena_; }
 
  private:
-  decltype(halfstep::default_optimizer(std::declval<OneArena<Setup>&>().parameters(),
-                                       halfstep::optim::AdamW{})) optimizer_;
-  std::shared_ptr<halfstep::ParameterStore<typename Setup::Backend>> store_;
+  OneArena<Setup> model_;
   Tensor<GradientState> state_;
+  const void* arena_ = nullptr;
 };
 
-/// Argument: threads. 28 bytes a parameter: a 16-bit gradient is read and a 16-bit weight written;
-/// the FP32 master and two moments are read and written.
-template <class Precision>
-void master_weights(benchmark::State& state) {
-  const auto threads = static_cast<int>(state.range(0));
-  halfstep::set_threads(threads);
-  using Setup = halfstep::Setup<Precision>;
-  OneArena<Setup> model;
-  Stepper<Setup> step(model);
-  const halfstep::Shape words{parameters / 8 * 8};
-  Tensor<std::uint32_t> master(words), first(words), second(words), gradient(words), weight(words);
-  for (auto* each : {&master, &first, &second, &gradient, &weight})
-    std::fill(each->span().begin(), each->span().end(), 1u);
-  const auto plain = [&] {
+template <class Setup>
+auto adamw(OneArena<Setup>& model) {
+  return halfstep::default_optimizer(model.parameters(), halfstep::optim::AdamW{});
+}
+
+/// 28 bytes a parameter, plainly: a 16-bit gradient is read and a 16-bit weight written; the FP32
+/// master and two moments are read and written.
+class PlainUpdate {
+ public:
+  PlainUpdate() {
+    for (auto* each : {&master_, &first_, &second_, &gradient_, &weight_})
+      std::fill(each->span().begin(), each->span().end(), 1u);
+  }
+  void operator()() {
     const auto at = [](Tensor<std::uint32_t>& x, std::size_t i) {
       return reinterpret_cast<measure::Words*>(x.data()) + i;
     };
@@ -77,19 +83,91 @@ void master_weights(benchmark::State& state) {
     constexpr Index grain = 16384 / 8;
     halfstep::backend::cpu::parallel_for(parameters / 16 * 2, grain, [&](Index from, Index to) {
       const auto i = static_cast<std::size_t>(from);
-      measure::update_share(at(master, i), at(first, i), at(second, i), at(gradient, i / 2),
-                            at(weight, i / 2), static_cast<std::size_t>(to - from));
+      measure::update_share(at(master_, i), at(first_, i), at(second_, i), at(gradient_, i / 2),
+                            at(weight_, i / 2), static_cast<std::size_t>(to - from));
     });
+  }
+
+ private:
+  const halfstep::Shape words_{parameters / 8 * 8};
+  Tensor<std::uint32_t> master_{words_}, first_{words_}, second_{words_}, gradient_{words_},
+      weight_{words_};
+};
+
+/// `ours` beside `plain`, which move `bytes` a parameter.
+template <class Ours, class Plain>
+void on_all_parameters(benchmark::State& state, double bytes, Ours&& ours, Plain&& plain) {
+  measure::beside(state, 1e-9 * bytes * static_cast<double>(parameters), "B/s", ours, plain);
+  state.counters["ns_per_parameter"] = bytes / state.counters["GB/s"];
+}
+
+std::uint32_t read_gradients(const void* arena) {
+  return measure::read(arena, static_cast<std::size_t>(parameters) * 2 / 256 * 256);
+}
+
+// Each takes one argument, the threads.
+
+/// Found-inf flag and norm, as a training loop asks for them: one read of 2 bytes a parameter.
+template <class Precision>
+void unscale(benchmark::State& state) {
+  halfstep::set_threads(static_cast<int>(state.range(0)));
+  using Setup = halfstep::Setup<Precision>;
+  AfterBackward<Setup> after;
+  auto scaler = halfstep::default_scaler(after.model().parameters());
+  const auto ours = [&] {
+    auto gradients = scaler.unscale(after.template gradients<Scaled>());
+    scaler.update();
   };
-  measure::beside(state, 28e-9 * static_cast<double>(parameters), "B/s", step, plain);
+  on_all_parameters(state, 2.0, ours,
+                    [&] { benchmark::DoNotOptimize(read_gradients(after.arena())); });
+}
+
+/// The update alone, of gradients that were checked already.
+template <class Precision>
+void master_weights(benchmark::State& state) {
+  halfstep::set_threads(static_cast<int>(state.range(0)));
+  using Setup = halfstep::Setup<Precision>;
+  AfterBackward<Setup> after;
+  auto optimizer = adamw(after.model());
+  const auto ours = [&] {
+    auto gradients = after.template gradients<Unscaled>();
+    gradients.carry(false, true);
+    optimizer.step(std::move(gradients));
+  };
+  on_all_parameters(state, 28.0, ours, PlainUpdate{});
+}
+
+/// Unscale, clip by norm, AdamW, and the 16-bit weights: 30 bytes a parameter.
+template <class Precision>
+void whole_step(benchmark::State& state) {
+  halfstep::set_threads(static_cast<int>(state.range(0)));
+  using Setup = halfstep::Setup<Precision>;
+  AfterBackward<Setup> after;
+  auto optimizer = adamw(after.model());
+  auto scaler = halfstep::default_scaler(after.model().parameters());
+  const auto ours = [&] {
+    auto gradients = scaler.unscale(after.template gradients<Scaled>());
+    halfstep::optim::clip_norm(gradients, 0.01);  // less than the norm: it clips
+    const auto report = scaler.step(optimizer, std::move(gradients));
+    scaler.update();
+    if (!report.applied() || report.clip_factor() >= 1.0) state.SkipWithError("nothing to time");
+  };
+  PlainUpdate update;
+  on_all_parameters(state, 30.0, ours, [&] {
+    benchmark::DoNotOptimize(read_gradients(after.arena()));
+    update();
+  });
 }
 
 void threads(benchmark::internal::Benchmark* benchmark) {
   measure::settle(benchmark);
   benchmark->ArgName("threads")->Arg(1)->Arg(2);
 }
+BENCHMARK_TEMPLATE(unscale, halfstep::MixedFp16)->Apply(threads);
 BENCHMARK_TEMPLATE(master_weights, halfstep::MixedBf16)->Apply(threads);
 BENCHMARK_TEMPLATE(master_weights, halfstep::MixedFp16)->Apply(threads);
+BENCHMARK_TEMPLATE(whole_step, halfstep::MixedBf16)->Apply(threads);
+BENCHMARK_TEMPLATE(whole_step, halfstep::MixedFp16)->Apply(threads);
 
 }  // namespace
 

@@ -50,12 +50,17 @@ HALFSTEP_PROBE inline std::uint32_t read_share(const Words* x, std::size_t n) {
   return sums[0][0] ^ sums[0][7];
 }
 
-/// A plain read of `bytes`, a multiple of 256.
-inline std::uint32_t read(int threads, const void* from, std::size_t bytes) {
+/// A plain read of `bytes`, a multiple of 256. Threads take pieces of 128 KiB from a queue: with
+/// halves, a neighbour on one of the processors would make this slower than what it is a ceiling
+/// of.
+inline std::uint32_t read(const void* from, std::size_t bytes) {
   std::atomic<std::uint32_t> all{0};
-  on_each_thread(threads, bytes / 256, [&](std::size_t first, std::size_t last) {
-    all ^= read_share(static_cast<const Words*>(from) + first * 8, (last - first) * 8);
-  });
+  const auto* words = static_cast<const Words*>(from);
+  halfstep::backend::cpu::parallel_for(
+      static_cast<halfstep::Index>(bytes / 256), 512,
+      [&](halfstep::Index first, halfstep::Index last) {
+        all ^= read_share(words + first * 8, static_cast<std::size_t>(last - first) * 8);
+      });
   return all;
 }
 
