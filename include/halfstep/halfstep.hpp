@@ -12,6 +12,7 @@
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/elementwise.hpp>
+#include <halfstep/autograd/fp32_island.hpp>
 #include <halfstep/autograd/gather.hpp>
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
