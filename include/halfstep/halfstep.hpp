@@ -29,6 +29,7 @@
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
 #include <halfstep/nn/dropout.hpp>
+#include <halfstep/nn/either.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/sequential.hpp>
