@@ -33,7 +33,21 @@ TEST(WithPrecision, KnowsTheNamesOfOtherFrameworks) {
   EXPECT_EQ(chosen("mixed_bfloat16"), "mixed_bf16");
   EXPECT_EQ(chosen("32-true"), "fp32");
   EXPECT_EQ(chosen("bf16-true"), "pure_bf16");
+  EXPECT_EQ(chosen("float16"), "pure_fp16") << "Keras's policy without masters";
   EXPECT_EQ(chosen("O2"), "mixed_fp16");
+}
+
+TEST(WithPrecision, TakesAShortNameForTheMixedPolicy) {
+  EXPECT_EQ(chosen("fp16"), "mixed_fp16");
+  EXPECT_EQ(chosen("bf16"), "mixed_bf16");
+  EXPECT_EQ(chosen("16"), "mixed_fp16");
+}
+
+TEST(WithPrecision, KnowsEachNameOnceAndNoPolicyThatIsNotThere) {
+  for (std::size_t i = 0; i < precision_names.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) EXPECT_NE(precision_names[i][0], precision_names[j][0]);
+    EXPECT_EQ(canonical_precision(precision_names[i][1]), precision_names[i][1]);
+  }
 }
 
 TEST(WithPrecision, SaysWhichNamesThereAreWhenOneIsUnknown) {
