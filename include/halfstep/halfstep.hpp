@@ -12,6 +12,7 @@
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/elementwise.hpp>
+#include <halfstep/autograd/fp32_island.hpp>
 #include <halfstep/autograd/gather.hpp>
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
@@ -28,6 +29,7 @@
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
 #include <halfstep/nn/dropout.hpp>
+#include <halfstep/nn/either.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/sequential.hpp>

@@ -1,4 +1,5 @@
 #include <halfstep/autograd/backward.hpp>
+#include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/nn/dropout.hpp>
@@ -93,6 +94,28 @@ TEST(Linear, OfAnotherPrecisionCastsAtItsEdges) {
   gradients.check();
   EXPECT_GT(gradients.state()->norm, 0.0);
   EXPECT_EQ(model.store()->segment_of(0).storage(), "float");
+}
+
+/// The cross-entropy of logits 160000 and -160000 from a layer of this Setup in a float16 model.
+template <class LayerSetup>
+float loss_of_large_logits() {
+  Holder<Half> model;
+  nn::Linear<LayerSetup> logits(model, "logits", 4, 2, {.bias = false});
+  model.store()->write(0, std::vector<float>{200, 200, 200, 200, -200, -200, -200, -200});
+  Tensor<float16> x({1, 4});
+  for (float16& element : x.span()) element = float16(200.0f);
+  const auto y = logits(Variable<float16, B>(x));
+  static_assert(std::same_as<typename decltype(y)::Storage, float> == LayerSetup::keeps_output);
+  return cross_entropy(y, Tensor<std::int32_t>::from(std::vector<std::int32_t>{1}, Shape{1}))
+      .value()
+      .data()[0];
+}
+
+TEST(Linear, KeepsItsLogitsInFp32WhereAsked) {
+  EXPECT_EQ((loss_of_large_logits<Half::with<Fp32, keep_output>>()), 320000.0f);
+  // 16-bit products keep their sums in FP32, but their results do not fit into float16.
+  EXPECT_FALSE(std::isfinite(loss_of_large_logits<Half>()));
+  EXPECT_FALSE(std::isfinite(loss_of_large_logits<Half::with<Fp32>>()));
 }
 
 TEST(Linear, CastsFp32ParametersForA16BitProductAsAutocastDoes) {

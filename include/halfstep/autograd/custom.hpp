@@ -77,6 +77,12 @@ Variable<S, B> elementwise(const F& f, const Derivatives& derivatives, const Var
   return autograd::binary("elementwise", autograd::OwnBinaryFormula<F, Derivatives>{f, derivatives},
                           a, b);
 }
+template <class F, class Derivatives, class S1, class B1, class S2, class B2>
+requires MixedStorage<S1, S2>
+auto elementwise(const F&, const Derivatives&, const Variable<S1, B1>& a,
+                 const Variable<S2, B2>& b) {
+  return autograd::refuse_mixed(a, b);
+}
 
 /// A user's own operation. What runs in `forward` and `backward` is not recorded, so both may use
 /// any operation here, or the tensors themselves (`x.value()`).

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <halfstep/autograd/alternatives.hpp>
 #include <halfstep/autograd/segment.hpp>
 #include <halfstep/autograd/statistics.hpp>
 #include <halfstep/numeric/storage_list.hpp>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <type_traits>
 
@@ -38,8 +40,15 @@ class ParameterStore {
     if (laid_out_)
       fail<UsageError>("parameter '", name, "': registered after the model was first used; build ",
                        "all layers in the constructor");
-    for (const Entry& entry : entries_)
-      if (entry.info.name == name) fail<UsageError>("parameter '", name, "' is registered twice");
+    std::size_t index = 0;
+    while (index < entries_.size() && entries_[index].info.name != name) ++index;
+    if (alternatives_.in_second()) {
+      alternatives_.meet(index, name);
+      add_other_form(entries_[index], shape,
+                     {numeric_traits<T>::name, std::move(initialiser), &ParameterStore::place<T>});
+      return index;
+    }
+    if (index < entries_.size()) fail<UsageError>("parameter '", name, "' is registered twice");
     entries_.push_back({{std::move(name), shape, numeric_traits<T>::name},
                         std::move(initialiser),
                         &ParameterStore::place<T>});
@@ -114,6 +123,24 @@ class ParameterStore {
     lay_out();
     attempted();
     taken_ = true;
+  }
+
+  /// Layers of two forms: see nn::Either and autograd/alternatives.hpp.
+  std::size_t open_alternatives(std::string name) {
+    return alternatives_.open(std::move(name), entries_.size());
+  }
+  void open_second_alternative() { alternatives_.open_second(entries_.size()); }
+  void close_alternatives() { alternatives_.close(); }
+  const std::vector<autograd::Alternatives::Layer>& alternatives() const {
+    return alternatives_.layers();
+  }
+  /// Chooses the form of every such layer whose name fits the pattern; returns their number.
+  /// @throws UsageError  the arenas are laid out already, or the pattern names no such layer
+  std::size_t choose(Alternative which, std::string_view pattern) {
+    if (laid_out_)
+      fail<UsageError>("choose '", pattern, "': alternatives are chosen before the model is first ",
+                       "used, by an optimizer, a file or a batch");
+    return alternatives_.choose(which, pattern, [&](std::size_t i) { entries_[i].exchange(); });
   }
 
   /// Writes FP32 values: to the master where there is one, and rounded to the weight.
@@ -205,6 +232,10 @@ class ParameterStore {
   }
   /// What layers gather while the model trains.
   Statistics<B>& statistics() { return statistics_; }
+  /// Registers a statistic and returns its index; the second form of a layer shares the first's.
+  std::size_t add_statistic(const std::string& name, const Shape& shape, float start) {
+    return alternatives_.in_second() ? statistics_.find(name) : statistics_.add(name, shape, start);
+  }
   /// After an optimizer's step: draws begin anew, and statistics are committed or dropped.
   void end_step(const GradientState* gradients) {
     draws_ = 0;
@@ -229,6 +260,13 @@ class ParameterStore {
   }
 
  private:
+  struct Entry;
+  /// What a parameter is in a layer's other alternative.
+  struct Form {
+    std::string_view storage;
+    Initialiser initialiser;
+    void (ParameterStore::*place)(Entry&);
+  };
   struct Entry {
     ParameterInfo info;
     Initialiser initialiser;
@@ -236,12 +274,28 @@ class ParameterStore {
     std::size_t segment = 0;
     std::size_t slot = 0;
     Index offset = 0;
+    std::optional<Form> other = std::nullopt;
+
+    void exchange() {
+      std::swap(info.storage, other->storage);
+      std::swap(initialiser, other->initialiser);
+      std::swap(place, other->place);
+    }
   };
 
   void place_all() {
     for (Entry& entry : entries_) (this->*entry.place)(entry);
     for (auto& segment : segments_) segment->allocate();
   }
+  static void add_other_form(Entry& entry, const Shape& shape, Form form) {
+    if (entry.info.shape != shape)
+      fail<UsageError>("parameter '", entry.info.name, "' has shape ", entry.info.shape, " in the ",
+                       "first alternative of its layer and ", shape, " in the second; both must ",
+                       "be the same layer");
+    if (entry.other) fail<UsageError>("parameter '", entry.info.name, "' is registered twice");
+    entry.other = std::move(form);
+  }
+
   template <class T>
   void place(Entry& entry) {
     std::size_t at = 0;
@@ -272,6 +326,7 @@ class ParameterStore {
   }
 
   std::vector<Entry> entries_;
+  autograd::Alternatives alternatives_;
   std::vector<std::unique_ptr<autograd::SegmentBase<B>>> segments_;
   bool laid_out_ = false;
   bool training_ = true;

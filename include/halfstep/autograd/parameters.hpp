@@ -2,7 +2,7 @@
 
 #include <halfstep/autograd/parameter_store.hpp>
 #include <halfstep/backend/setup.hpp>
-#include <halfstep/core/glob.hpp>
+#include <halfstep/core/name_pattern.hpp>
 
 #include <initializer_list>
 #include <memory>
@@ -75,7 +75,7 @@ class Parameters {
   std::size_t arrange(std::string_view pattern, const Choose& choose) {
     std::size_t found = 0;
     for (std::size_t i = 0; i < count(); ++i) {
-      if (!matches_glob(pattern, info(i).name)) continue;
+      if (!fits_pattern(pattern, info(i).name)) continue;
       const Place place = choose(info(i));
       store_->arrange(i, place.group, place.frozen);
       ++found;

@@ -9,6 +9,12 @@
 
 namespace halfstep::inline HALFSTEP_ABI::nn {
 
+/// What a Linear may have otherwise; of one type for all Setups, as nn::Either needs it.
+struct LinearSettings {
+  bool bias = true;
+  Initialiser initialiser = nullptr;
+};
+
 /// y = x W^T + b, with W [out, in] and b [out]; x is [..., in] and y [..., out].
 ///
 /// Weights and biases start uniform in +-1/sqrt(in), as PyTorch's do; settings choose otherwise.
@@ -18,10 +24,7 @@ class Linear : public Module<Setup> {
   using B = typename Setup::Backend;
 
  public:
-  struct Settings {
-    bool bias = true;
-    Initialiser initialiser = nullptr;
-  };
+  using Settings = LinearSettings;
 
   /// @throws ShapeError  an extent is below 1
   Linear(const ModuleBase<B>& parent, std::string_view name, Index in, Index out)

@@ -86,6 +86,12 @@ class Module : public ModuleBase<typename Setup_::Backend> {
   /// Training mode (the default) or evaluation mode, for the whole model.
   void train(bool on = true) { this->store()->set_training(on); }
   void evaluate() { train(false); }
+  /// Chooses the form of every nn::Either of the model whose name fits the pattern ("blocks.*.out";
+  /// see core/name_pattern.hpp), before the model is first used; returns their number.
+  /// @throws UsageError  the model was used already, or the pattern names no Either
+  std::size_t choose(Alternative which, std::string_view pattern) {
+    return this->store()->choose(which, pattern);
+  }
 
  protected:
   /// The type of a parameter of a layer under this Setup.
@@ -98,16 +104,20 @@ using Input = Variable<typename Setup::Activation, typename Setup::Backend>;
 
 }  // namespace nn
 
-/// Another module with the same parameter values, masters and statistics included; `arguments` go to its
-/// constructor.
+/// Another module with the same values, masters and statistics included, and the same alternatives;
+/// `arguments` go to its constructor.
 template <class Model, class... Arguments>
 std::unique_ptr<Model> clone(const Model& model, Arguments&&... arguments) {
   auto copy = std::make_unique<Model>(std::forward<Arguments>(arguments)...);
   auto& from = *model.store();
   auto& to = *copy->store();
-  if (from.count() != to.count())
+  if (from.count() != to.count() || from.alternatives().size() != to.alternatives().size())
     fail<UsageError>("clone: the copy has ", to.count(), " parameters and the model ", from.count(),
                      "; pass the arguments that the model was built with");
+  for (std::size_t i = 0; i < from.alternatives().size(); ++i) {
+    const auto& layer = from.alternatives()[i];
+    if (to.alternatives()[i].chosen != layer.chosen) to.choose(layer.chosen, layer.name);
+  }
   for (std::size_t i = 0; i < from.count(); ++i) to.write(to.find(from.info(i).name), from.read(i));
   auto& seen = from.statistics();
   for (std::size_t i = 0; i < seen.count(); ++i)

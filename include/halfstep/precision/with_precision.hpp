@@ -9,30 +9,36 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 
-/// The policies' names on command lines, and what other frameworks call the same thing.
-inline constexpr std::array<std::array<std::string_view, 2>, 21> precision_names{{
+/// The policies' names on command lines, and what other frameworks call the same thing. A bare
+/// "fp16" or "bf16" means the mixed policy, as it does for Megatron's --fp16 and --bf16 and for
+/// Lightning: nobody trains without masters by a short name. Keras's "float16" and "bfloat16" are
+/// without.
+inline constexpr auto precision_names = std::to_array<std::array<std::string_view, 2>>({
     {"fp32", "fp32"},
     {"tf32", "tf32"},
     {"mixed_fp16", "mixed_fp16"},
     {"mixed_bf16", "mixed_bf16"},
     {"pure_fp16", "pure_fp16"},
     {"pure_bf16", "pure_bf16"},
-    {"32-true", "fp32"},              // Lightning
-    {"32", "fp32"},                   //
-    {"16-mixed", "mixed_fp16"},       //
-    {"bf16-mixed", "mixed_bf16"},     //
-    {"16-true", "pure_fp16"},         //
-    {"bf16-true", "pure_bf16"},       //
-    {"float32", "fp32"},              // Keras
-    {"mixed_float16", "mixed_fp16"},  //
-    {"mixed_bfloat16", "mixed_bf16"},
-    {"float16", "pure_fp16"},
-    {"bfloat16", "pure_bf16"},
-    {"O0", "fp32"},  // Apex
-    {"O1", "mixed_fp16"},
-    {"O2", "mixed_fp16"},
-    {"O3", "pure_fp16"},
-}};
+    {"32-true", "fp32"},               // Lightning
+    {"16-mixed", "mixed_fp16"},        //
+    {"bf16-mixed", "mixed_bf16"},      //
+    {"16-true", "pure_fp16"},          //
+    {"bf16-true", "pure_bf16"},        //
+    {"32", "fp32"},                    // Lightning's older spellings
+    {"16", "mixed_fp16"},              //
+    {"bf16", "mixed_bf16"},            // and Megatron's
+    {"fp16", "mixed_fp16"},            // Megatron
+    {"float32", "fp32"},               // Keras
+    {"mixed_float16", "mixed_fp16"},   //
+    {"mixed_bfloat16", "mixed_bf16"},  //
+    {"float16", "pure_fp16"},          //
+    {"bfloat16", "pure_bf16"},         //
+    {"O0", "fp32"},                    // Apex
+    {"O1", "mixed_fp16"},              //
+    {"O2", "mixed_fp16"},              //
+    {"O3", "pure_fp16"},               //
+});
 
 /// The canonical name of a precision, from it or from a synonym; nothing where there is none.
 constexpr std::optional<std::string_view> canonical_precision(std::string_view name) {

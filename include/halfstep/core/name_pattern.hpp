@@ -7,10 +7,13 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 
-/// Whether a name matches a pattern: `*` stands for any characters, `?` for one.
-constexpr bool matches_glob(std::string_view pattern, std::string_view name) {
+/// Whether all of a name fits a pattern in which `*` stands for any characters, also none and also
+/// dots, and `?` for exactly one, as in Python's fnmatch: "blocks.*.out" fits "blocks.11.out".
+constexpr bool fits_pattern(std::string_view pattern, std::string_view name) {
+  constexpr std::size_t none = std::string_view::npos;
   std::size_t p = 0, n = 0;
-  std::size_t star = std::string_view::npos, resume = 0;
+  std::size_t star = none;    // the last * that was passed
+  std::size_t resume = none;  // where the name goes on if that * takes one character more
   while (n < name.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
@@ -18,8 +21,8 @@ constexpr bool matches_glob(std::string_view pattern, std::string_view name) {
     } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
       ++p;
       ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;  // the last star takes one character more
+    } else if (star != none) {
+      p = star + 1;
       n = ++resume;
     } else {
       return false;
