@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/autograd/scale_source.hpp>
 #include <halfstep/autograd/segment.hpp>
 #include <halfstep/numeric/storage_list.hpp>
 
@@ -171,6 +172,12 @@ class ParameterStore {
   /// There is one token of gradients per arena at a time; see gradients.hpp.
   bool gradients_held() const { return gradients_held_; }
   void hold_gradients(bool held) { gradients_held_ = held; }
+  /// The scale that the gradients in the arenas carry.
+  const ScaleSource& gradient_source() const { return gradient_source_; }
+  void set_gradient_source(const ScaleSource& source) { gradient_source_ = source; }
+  /// Whether the gradients of the last step are sums over passes; see Gradients::accumulated.
+  bool accumulated() const { return accumulated_; }
+  void set_accumulated(bool accumulated) { accumulated_ = accumulated; }
 
  private:
   struct Entry {
@@ -216,6 +223,8 @@ class ParameterStore {
   bool laid_out_ = false;
   bool training_ = true;
   bool gradients_held_ = false;
+  bool accumulated_ = false;
+  ScaleSource gradient_source_;
   std::uint64_t seed_ = 0;
   std::uint64_t version_ = 0;
   std::uint32_t draws_ = 0;

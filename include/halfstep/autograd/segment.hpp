@@ -3,6 +3,7 @@
 #include <halfstep/autograd/variable.hpp>
 #include <halfstep/numeric/numeric_traits.hpp>
 #include <halfstep/ops/finite_check.hpp>
+#include <halfstep/ops/formula.hpp>
 
 #include <cstring>
 #include <memory>
@@ -13,6 +14,20 @@ namespace halfstep::inline HALFSTEP_ABI::autograd {
 
 template <class T, class B>
 class Segment;
+
+/// sum += x total_scale / x_scale: gradients of one loss scale added to those of another.
+struct AddAtScale {
+  const double* total_scale;
+  const double* x_scale;
+  struct Ready {
+    double ratio;
+    template <class N>
+    HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
+      sum = sum + x * constant<N>(ratio);
+    }
+  };
+  HALFSTEP_HOST_DEVICE Ready prepared() const { return {*total_scale / *x_scale}; }
+};
 
 /// A parameter as a leaf: its gradient lies in its segment's arena.
 template <class T, class B>
@@ -104,9 +119,14 @@ class SegmentBase {
   virtual void settle_gradients() = 0;
   /// Adds this backward pass's gradients to the FP32 sums, or begins the sums with them.
   virtual void accumulate(bool first) = 0;
+  /// Takes what the arena holds out of the way of a pass at another loss scale, and adds that
+  /// pass's gradients to it at the scale of the total.
+  virtual void set_aside(bool accumulated) = 0;
+  virtual void add_set_aside(const double* total_scale, const double* pass_scale) = 0;
   /// Reads all gradients, or the FP32 sums, once.
   virtual void check_gradients(bool accumulated, FiniteCheck* into) const = 0;
-  virtual void check_gradient(Index offset, Index count, FiniteCheck* into) const = 0;
+  virtual void check_gradient(bool accumulated, Index offset, Index count,
+                              FiniteCheck* into) const = 0;
   /// Reads a part of the gradients, or of the FP32 sums, as they are stored.
   virtual void read_gradients(bool accumulated, Index offset, std::span<float> values) const = 0;
   /// Writes FP32 values, to the masters where there are any, and rounded to the weights.
@@ -163,14 +183,32 @@ class Segment final : public SegmentBase<B> {
     else
       B::for_each_element(size_, Add{}, in_out(accumulators_.view()), in(gradients_.read()));
   }
-  void check_gradients(bool accumulated, FiniteCheck* into) const override {
-    if (accumulated && !accumulators_.empty())
-      B::check_finite(size_, accumulators_.data(), into);
-    else
-      B::check_finite(size_, gradients_.data(), into);
+  void set_aside(bool accumulated) override {
+    if constexpr (has_masters) {
+      if (!accumulated) accumulate(true);
+    } else {
+      if (aside_.empty()) aside_ = cleared<T>();
+      std::swap(gradients_, aside_);
+    }
   }
-  void check_gradient(Index offset, Index count, FiniteCheck* into) const override {
-    B::check_finite(count, gradients_.data() + offset, into);
+  void add_set_aside(const double* total_scale, const double* pass_scale) override {
+    const AddAtScale add{total_scale, pass_scale};
+    if constexpr (has_masters) {
+      B::for_each_element(size_, add, in_out(accumulators_.view()), in(gradients_.read()));
+    } else {
+      B::for_each_element(size_, add, in_out(aside_.view()), in(gradients_.read()));
+      std::swap(gradients_, aside_);
+    }
+  }
+  void check_gradients(bool accumulated, FiniteCheck* into) const override {
+    check_gradient(accumulated, 0, size_, into);
+  }
+  void check_gradient(bool accumulated, Index offset, Index count,
+                      FiniteCheck* into) const override {
+    if (accumulated && !accumulators_.empty())
+      B::check_finite(count, accumulators_.data() + offset, into);
+    else
+      B::check_finite(count, gradients_.data() + offset, into);
   }
   void read_gradients(bool accumulated, Index offset, std::span<float> values) const override {
     if (accumulated && !accumulators_.empty())
@@ -216,6 +254,7 @@ class Segment final : public SegmentBase<B> {
 
   TensorOf<T, B> values_;
   TensorOf<T, B> gradients_;
+  TensorOf<T, B> aside_;  ///< of 32-bit storage; what has 16 bits is added up in the accumulators
   std::vector<Handle<ParameterSlot<T, B>>> slots_;
 };
 
