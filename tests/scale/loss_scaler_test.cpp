@@ -443,8 +443,7 @@ TEST(LossScaler, RefusesGradientsThatAnotherScalerHasScaled) {
                    scaled = backward(training.scaler.scale(loss()), std::move(scaled));
                  }),
                  "another scaler");
-    EXPECT_TRUE(other.step(training.optimizer, std::move(scaled)).applied())
-        << "nothing was lost";
+    EXPECT_TRUE(other.step(training.optimizer, std::move(scaled)).applied()) << "nothing was lost";
     other.update();
   }
   EXPECT_PRED2(names, message_of([&] { training.scaler.scale(loss(), 1); }), "losses 0 to 0");

@@ -32,6 +32,11 @@ template <class Setup>
 inline constexpr bool may_go_unscaled = !std::same_as<typename Setup::Gradient, float16> ||
                                         AllowsUnscaledFloat16<typename Setup::Precision>;
 
+/// Whether gradients of several passes are added in no less than FP32.
+template <class Setup>
+inline constexpr bool adds_in_fp32 = !numeric_traits<typename Setup::Parameter>::is_16_bit ||
+                                     std::same_as<typename Setup::GradientAccumulator, float>;
+
 /// The gradient of a loss with respect to itself, times the loss scale.
 template <class S>
 struct Seed {
@@ -197,6 +202,9 @@ void gather_more(const Variable<S, typename Setup::Backend>& loss, const ScaleSo
   require_loss(loss);
   require_one_scale(store.gradient_source(), source);
   const bool own_scale = source.findings != nullptr;
+  if (own_scale && !adds_in_fp32<Setup>)
+    fail<PrecisionError>("backward: gradients of several scales are added in FP32; make the ",
+                         "policy's GradientAccumulator float");
   // FP32 sums are begun with what the arenas hold; then each pass writes them anew and is added.
   const auto sums = [](auto& segment) {
     return std::same_as<typename Setup::GradientAccumulator, float> && segment.has_16_bits();
@@ -258,6 +266,15 @@ Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled) {
   return {scaled.parameters.store(), std::move(state)};
 }
 
+/// Computes the gradients of another model than the scaler was made with, under its scale.
+/// @throws UsageError  a token of this model's gradients is still held
+template <class S, class Setup, class Other>
+Gradients<Scaled, Other> backward(const ScaledLoss<S, Setup>& scaled,
+                                  const Parameters<Other>& parameters) {
+  auto state = autograd::gather(scaled.loss, scaled.source(), parameters);
+  return {parameters.store(), std::move(state)};
+}
+
 /// Computes the gradients of several models under one loss, and returns a tuple with a token each:
 ///
 ///   auto [of_a, of_b] = backward(scaler.scale(loss), a.parameters(), b.parameters());
@@ -283,9 +300,9 @@ auto backward(const ScaledLoss<S, Setup>& scaled, const Parameters<First>& first
 /// for each loss, the gradients are added at the scale that the token has; otherwise both have the
 /// same.
 /// @throws UsageError  the scales differ: another scaler's, or update() was called between them
-template <class S, class Setup>
-Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled,
-                                  Gradients<Scaled, Setup>&& gradients) {
+template <class S, class Setup, class Other>
+Gradients<Scaled, Other> backward(const ScaledLoss<S, Setup>& scaled,
+                                  Gradients<Scaled, Other>&& gradients) {
   autograd::gather_more(scaled.loss, scaled.source(), gradients);
   return std::move(gradients);
 }

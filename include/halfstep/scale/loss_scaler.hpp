@@ -61,8 +61,7 @@ class LossScaler {
   LossScaler(const Parameters<Setup>& parameters, const Scaling& scaling,
              const ScalePerLoss& per_loss)
       : LossScaler(per_loss.losses, parameters, scaling) {
-    static_assert(!numeric_traits<typename Setup::Parameter>::is_16_bit ||
-                      std::same_as<typename Setup::GradientAccumulator, float>,
+    static_assert(autograd::adds_in_fp32<Setup>,
                   "halfstep: gradients of several scales are added in FP32; make the policy's "
                   "GradientAccumulator float");
   }
