@@ -138,12 +138,12 @@ void gather_more(const Variable<S, typename Setup::Backend>& loss, const double*
     if (!gradients.accumulated()) segment.accumulate(true);
     segment.forget_gradients();
   });
+  gradients.set_accumulated();  // first: where backward throws, the sums so far are what counts
   run_backward(loss, scale);
   settle(store);
   store.for_each_segment([&](auto& segment) {
     if (!segment.frozen() && sums(segment)) segment.accumulate(false);
   });
-  gradients.set_accumulated();
   B::once(StateAfter<S>{loss.value().data(), scale, gradients.state(), false});
 }
 

@@ -25,7 +25,7 @@ class ParameterSlot final : public Slot<T, B> {
 
   void backward() override {}
   void for_each_input(void (*)(Node*, void*), void*) const override {}
-  bool is_leaf() const override { return true; }
+  TensorRole role() const override { return TensorRole::parameter; }
   bool written() const override { return written_; }
   Destination destination() override {
     if (segment_->gradients().empty())
@@ -41,9 +41,13 @@ class ParameterSlot final : public Slot<T, B> {
     else
       B::copy(this->shape_.size(), gradient.data(), to.view.data());
   }
+  std::optional<ObservedTensor> observed_gradient() const override {
+    if (!written_) return std::nullopt;
+    return ObservedTensor::of<T, B>(this->label(), this->role(), gradient_view());
+  }
 
   Index offset() const { return offset_; }
-  ViewOf<T, B> gradient_view();
+  ViewOf<T, B> gradient_view() const;
   /// Before a backward pass: what the arena holds is of the step before.
   void forget() { written_ = false; }
   /// After a backward pass: a gradient that nobody wrote is zero, never stale.
@@ -220,7 +224,7 @@ class Segment final : public SegmentBase<B> {
 };
 
 template <class T, class B>
-ViewOf<T, B> ParameterSlot<T, B>::gradient_view() {
+ViewOf<T, B> ParameterSlot<T, B>::gradient_view() const {
   return {segment_->gradients().data() + offset_, this->shape_};
 }
 
