@@ -2,6 +2,7 @@
 
 #include <halfstep/autograd/arithmetic.hpp>
 #include <halfstep/autograd/cast.hpp>
+#include <halfstep/autograd/debug_scope.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/optim/optimizer.hpp>
 #include <halfstep/optim/sgd.hpp>
@@ -174,6 +175,20 @@ TEST(ScalePerLoss, RefusesLossesThatItDoesNotKnow) {
   auto scaled = training.both(0.5f, 0.25f);
   const auto of_two = cast<float>(training.model.store().variable<float16>(0));
   EXPECT_THROW(scaled = backward(training.scaler.scale(of_two, 1), std::move(scaled)), ShapeError);
+  auto gradients = training.scaler.unscale(std::move(scaled));
+  EXPECT_EQ(gradients.read("w")[0], 0.75f);
+  EXPECT_EQ(gradients.read("v")[0], 0.75f);
+}
+
+TEST(ScalePerLoss, APassThatThrowsLeavesTheSumsAsTheyWere) {
+  TwoLosses training;
+  auto scaled = training.both(0.5f, 0.25f);
+  const auto bad = training.loss(std::numeric_limits<float>::infinity());
+  {
+    const DebugScope debug;
+    EXPECT_THROW(scaled = backward(training.scaler.scale(bad, 1), std::move(scaled)),
+                 NonFiniteError);
+  }
   auto gradients = training.scaler.unscale(std::move(scaled));
   EXPECT_EQ(gradients.read("w")[0], 0.75f);
   EXPECT_EQ(gradients.read("v")[0], 0.75f);

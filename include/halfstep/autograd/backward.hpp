@@ -193,6 +193,19 @@ inline void require_one_scale(const ScaleSource& held, const ScaleSource& more) 
         "LossScaler(model, scaling, {.losses = 2})");
 }
 
+/// Ends what `set_aside` began, also where backward throws.
+template <class B>
+struct PutBack {
+  ParameterStore<B>& store;
+  bool set_aside;
+  ~PutBack() {
+    if (!set_aside) return;
+    store.for_each_segment([](auto& segment) {
+      if (!segment.frozen()) segment.put_back();
+    });
+  }
+};
+
 /// Adds another loss's gradients to those of a token.
 template <class State, class S, class Setup>
 void gather_more(const Variable<S, typename Setup::Backend>& loss, const ScaleSource& source,
@@ -211,29 +224,29 @@ void gather_more(const Variable<S, typename Setup::Backend>& loss, const ScaleSo
   };
   store.for_each_segment([&](auto& segment) {
     if (segment.frozen()) return;
-    if (own_scale) {
+    if (own_scale)
       segment.set_aside(gradients.accumulated());
-    } else if (sums(segment)) {
-      if (!gradients.accumulated()) segment.accumulate(true);
-    } else {
-      return;
-    }
-    segment.forget_gradients();
+    else if (sums(segment) && !gradients.accumulated())
+      segment.accumulate(true);
+    if (own_scale || sums(segment)) segment.forget_gradients();
   });
+  // First: where backward throws, the sums so far are what counts.
+  gradients.set_accumulated();
+  store.set_accumulated(true);
+  const double* const total_scale = &gradients.state()->scale;
+  const PutBack<B> when_done{store, own_scale};
   run_backward(loss, source.scale);
   settle(store);
   note_pass(loss, source, store);
   store.for_each_segment([&](auto& segment) {
     if (segment.frozen()) return;
     if (own_scale)
-      segment.add_set_aside(&gradients.state()->scale, source.scale);
+      segment.add_to_set_aside(total_scale, source.scale);
     else if (sums(segment))
       segment.accumulate(false);
   });
-  gradients.set_accumulated();
-  store.set_accumulated(true);
   // Sums of several scales carry the first one's.
-  const double* const scale = own_scale ? &gradients.state()->scale : source.scale;
+  const double* const scale = own_scale ? total_scale : source.scale;
   B::once(StateAfter<S>{loss.value().data(), scale, gradients.state(), false});
 }
 

@@ -204,6 +204,7 @@ class ParameterStore {
     entry.slot = segment.slots().size();
     segment.slots().emplace_back(
         new autograd::ParameterSlot<T, B>(segment, entry.offset, entry.info.shape));
+    segment.slots().back()->set_label(entry.info.name);
   }
   template <class... Types, class F>
   static void visit(StorageList<Types...>, autograd::SegmentBase<B>& segment, F&& f) {

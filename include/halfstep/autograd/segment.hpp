@@ -40,7 +40,7 @@ class ParameterSlot final : public Slot<T, B> {
 
   void backward() override {}
   void for_each_input(void (*)(Node*, void*), void*) const override {}
-  bool is_leaf() const override { return true; }
+  TensorRole role() const override { return TensorRole::parameter; }
   bool written() const override { return written_; }
   Destination destination() override {
     if (segment_->gradients().empty())
@@ -56,9 +56,13 @@ class ParameterSlot final : public Slot<T, B> {
     else
       B::copy(this->shape_.size(), gradient.data(), to.view.data());
   }
+  std::optional<ObservedTensor> observed_gradient() const override {
+    if (!written_) return std::nullopt;
+    return ObservedTensor::of<T, B>(this->label(), this->role(), gradient_view());
+  }
 
   Index offset() const { return offset_; }
-  ViewOf<T, B> gradient_view();
+  ViewOf<T, B> gradient_view() const;
   /// Before a backward pass: what the arena holds is of the step before.
   void forget() { written_ = false; }
   /// After a backward pass: a gradient that nobody wrote is zero, never stale.
@@ -119,10 +123,11 @@ class SegmentBase {
   virtual void settle_gradients() = 0;
   /// Adds this backward pass's gradients to the FP32 sums, or begins the sums with them.
   virtual void accumulate(bool first) = 0;
-  /// Takes what the arena holds out of the way of a pass at another loss scale, and adds that
-  /// pass's gradients to it at the scale of the total.
+  /// Takes what the arena holds out of the way of a pass at another loss scale; adds that pass's
+  /// gradients to it, at the scale of the total; and makes it what the arena holds again.
   virtual void set_aside(bool accumulated) = 0;
-  virtual void add_set_aside(const double* total_scale, const double* pass_scale) = 0;
+  virtual void add_to_set_aside(const double* total_scale, const double* pass_scale) = 0;
+  virtual void put_back() = 0;
   /// Reads all gradients, or the FP32 sums, once.
   virtual void check_gradients(bool accumulated, FiniteCheck* into) const = 0;
   virtual void check_gradient(bool accumulated, Index offset, Index count,
@@ -191,14 +196,15 @@ class Segment final : public SegmentBase<B> {
       std::swap(gradients_, aside_);
     }
   }
-  void add_set_aside(const double* total_scale, const double* pass_scale) override {
+  void add_to_set_aside(const double* total_scale, const double* pass_scale) override {
     const AddAtScale add{total_scale, pass_scale};
-    if constexpr (has_masters) {
+    if constexpr (has_masters)
       B::for_each_element(size_, add, in_out(accumulators_.view()), in(gradients_.read()));
-    } else {
+    else
       B::for_each_element(size_, add, in_out(aside_.view()), in(gradients_.read()));
-      std::swap(gradients_, aside_);
-    }
+  }
+  void put_back() override {
+    if constexpr (!has_masters) std::swap(gradients_, aside_);
   }
   void check_gradients(bool accumulated, FiniteCheck* into) const override {
     check_gradient(accumulated, 0, size_, into);
@@ -259,7 +265,7 @@ class Segment final : public SegmentBase<B> {
 };
 
 template <class T, class B>
-ViewOf<T, B> ParameterSlot<T, B>::gradient_view() {
+ViewOf<T, B> ParameterSlot<T, B>::gradient_view() const {
   return {segment_->gradients().data() + offset_, this->shape_};
 }
 
