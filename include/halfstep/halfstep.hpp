@@ -46,7 +46,9 @@
 #include <halfstep/optim/schedules/warm_up.hpp>
 #include <halfstep/optim/sgd.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
+#include <halfstep/scale/skip_watch.hpp>
 #include <halfstep/tensor/print.hpp>
+#include <halfstep/train/choose_static_scale.hpp>
 #include <halfstep/train/evaluate.hpp>
 #include <halfstep/train/predictor.hpp>
 #include <halfstep/train/trainer.hpp>
