@@ -29,6 +29,7 @@ void fit(const std::string& title, Classifier<Setup>& model, Optimizer& optimize
   const auto seed = static_cast<std::uint64_t>(options.seed);
   hs::data::Loader<Setup> loader(train, {.batch_size = options.batch, .seed = seed});
   hs::StepReport<typename Setup::Backend> report;
+  hs::SkipWatch watch({.max_skips = 20});  // stops a run that would spin on NaN unseen
   int skipped = 0;
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {
     for (const auto& batch : loader) {
@@ -38,6 +39,7 @@ void fit(const std::string& title, Classifier<Setup>& model, Optimizer& optimize
       hs::optim::clip_norm(gradients, 1.0f);
       report = scaler.step(optimizer, std::move(gradients));
       scaler.update();
+      watch.look(scaler, report);
       if (!report.applied()) ++skipped;
     }
     std::cout << title << "  epoch " << epoch << "  loss " << app::fixed(report.loss(), 4)

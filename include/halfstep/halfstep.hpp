@@ -10,6 +10,7 @@
 #include <halfstep/autograd/check_gradients.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/custom.hpp>
+#include <halfstep/autograd/debug_scope.hpp>
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/elementwise.hpp>
 #include <halfstep/autograd/fp32_island.hpp>
@@ -47,7 +48,9 @@
 #include <halfstep/optim/schedules/warm_up.hpp>
 #include <halfstep/optim/sgd.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
+#include <halfstep/scale/skip_watch.hpp>
 #include <halfstep/tensor/print.hpp>
+#include <halfstep/train/choose_static_scale.hpp>
 #include <halfstep/train/evaluate.hpp>
 #include <halfstep/train/predictor.hpp>
 #include <halfstep/train/trainer.hpp>

@@ -44,7 +44,7 @@ void expect_trace(const Json& one) {
     }
     scaler.update();
     ASSERT_EQ(scaler.current_scale(), step.at("next_scale").get<double>());
-    ASSERT_EQ(scaler.state().counters.growth_tracker,
+    ASSERT_EQ(scaler.state().losses[0].trackers.growth_tracker,
               step.at("growth_tracker").get<std::int64_t>());
   }
 }

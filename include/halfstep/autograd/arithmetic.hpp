@@ -13,7 +13,7 @@ template <class S, class B>
 Variable<S, B> operator+(const Variable<S, B>& a, const Variable<S, B>& b) {
   const bool wanted = autograd::recorded("+", a, b);
   TensorOf<S, B> y = autograd::binary_value("+", formulas::Add{}, a, b);
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("+", std::move(y), a, b);
   return autograd::record<B, S>(
       "+", std::move(y),
       [](TensorOf<S, B> g, autograd::Slot<S, B>* to_a, autograd::Slot<S, B>* to_b) {
@@ -28,7 +28,7 @@ template <class S, class B>
 Variable<S, B> operator-(const Variable<S, B>& a, const Variable<S, B>& b) {
   const bool wanted = autograd::recorded("-", a, b);
   TensorOf<S, B> y = autograd::binary_value("-", formulas::Subtract{}, a, b);
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("-", std::move(y), a, b);
   return autograd::record<B, S>(
       "-", std::move(y),
       [](TensorOf<S, B> g, autograd::Slot<S, B>* to_a, autograd::Slot<S, B>* to_b) {
@@ -63,7 +63,7 @@ Variable<S, B> operator+(const Variable<S, B>& x, double c) {
   TensorOf<S, B> y(x.shape());
   B::for_each_element(x.size(), ValuePass<formulas::Shift>{{c}}, out(y.view()),
                       in(x.value().read()));
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("+", std::move(y), x);
   return autograd::record<B, S>(
       "+", std::move(y), [](TensorOf<S, B> g, autograd::Slot<S, B>* to) { to->give(g); }, x);
 }
@@ -101,7 +101,7 @@ Variable<S, B> operator/(double c, const Variable<S, B>& x) {
 template <class S, class B>
 Variable<S, B> operator<(const Variable<S, B>& a, const Variable<S, B>& b) {
   autograd::recorded("<", a, b);
-  return autograd::binary_value("<", formulas::Less{}, a, b);
+  return autograd::unrecorded<B, S>("<", autograd::binary_value("<", formulas::Less{}, a, b), a, b);
 }
 template <class S, class B>
 Variable<S, B> operator>(const Variable<S, B>& a, const Variable<S, B>& b) {
@@ -110,7 +110,8 @@ Variable<S, B> operator>(const Variable<S, B>& a, const Variable<S, B>& b) {
 template <class S, class B>
 Variable<S, B> operator<=(const Variable<S, B>& a, const Variable<S, B>& b) {
   autograd::recorded("<=", a, b);
-  return autograd::binary_value("<=", formulas::LessOrEqual{}, a, b);
+  return autograd::unrecorded<B, S>(
+      "<=", autograd::binary_value("<=", formulas::LessOrEqual{}, a, b), a, b);
 }
 template <class S, class B>
 Variable<S, B> operator>=(const Variable<S, B>& a, const Variable<S, B>& b) {

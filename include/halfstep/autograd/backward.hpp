@@ -9,10 +9,20 @@ namespace halfstep::inline HALFSTEP_ABI {
 /// A loss together with the scale that its gradients will carry; `LossScaler::scale` makes it.
 template <class S, class Setup>
 struct ScaledLoss {
-  Variable<S, typename Setup::Backend> loss;
+  using Backend = typename Setup::Backend;
+
+  Variable<S, Backend> loss;
   Parameters<Setup> parameters;
-  /// Where the scale lies, on the device.
-  TensorOf<double, typename Setup::Backend> scale;
+  /// Where the scale lies, on the device, and the round of the scaler that it is constant in.
+  TensorOf<double, Backend> scale;
+  std::uint64_t round = 0;
+  /// Where this loss's passes are noted by themselves; empty where losses share a scale.
+  TensorOf<PassFindings, Backend> findings;
+
+  ScaleSource source() const {
+    TensorOf<PassFindings, Backend> written = findings;
+    return {scale.data(), round, written.data()};
+  }
 };
 
 namespace autograd {
@@ -21,6 +31,11 @@ namespace autograd {
 template <class Setup>
 inline constexpr bool may_go_unscaled = !std::same_as<typename Setup::Gradient, float16> ||
                                         AllowsUnscaledFloat16<typename Setup::Precision>;
+
+/// Whether gradients of several passes are added in no less than FP32.
+template <class Setup>
+inline constexpr bool adds_in_fp32 = !numeric_traits<typename Setup::Parameter>::is_16_bit ||
+                                     std::same_as<typename Setup::GradientAccumulator, float>;
 
 /// The gradient of a loss with respect to itself, times the loss scale.
 template <class S>
@@ -49,8 +64,23 @@ struct StateAfter {
   }
 };
 
+/// Notes what a pass by itself has found.
+template <class S>
+struct NotePass {
+  const S* loss;
+  const FiniteCheck* check;
+  PassFindings* findings;
+  HALFSTEP_HOST_DEVICE void operator()() const {
+    GradientState state;
+    state.check = *check;
+    state.loss = static_cast<double>(*loss);
+    findings->note(state.skip_reason());
+  }
+};
+
+/// @throws ShapeError, UsageError  there is nothing to compute gradients of
 template <class S, class B>
-void run_backward(const Variable<S, B>& loss, const double* scale) {
+void require_loss(const Variable<S, B>& loss) {
   static_assert(!numeric_traits<S>::is_16_bit,
                 "halfstep: a loss is kept in FP32, for a 16-bit one cannot hold the loss scale; "
                 "use a loss function, or cast<float>() before the last reduction");
@@ -62,6 +92,11 @@ void run_backward(const Variable<S, B>& loss, const double* scale) {
         "backward: the loss depends on nothing that wants a gradient; was it computed ",
         "under no_gradient, or detached?");
   recorded("backward", loss);
+}
+
+template <class S, class B>
+void run_backward(const Variable<S, B>& loss, const double* scale) {
+  require_loss(loss);
   TensorOf<S, B> seed(loss.shape());
   B::once(Seed<S>{loss.value().data(), scale, seed.data()});
   loss.slot()->give(seed);
@@ -69,7 +104,7 @@ void run_backward(const Variable<S, B>& loss, const double* scale) {
 }
 
 template <class B>
-void start(ParameterStore<B>& store) {
+void start(ParameterStore<B>& store, const ScaleSource& source) {
   store.lay_out();
   if (store.gradients_held() != 0)
     fail<UsageError>("backward: this model's gradients are still held by a token; step the ",
@@ -79,6 +114,8 @@ void start(ParameterStore<B>& store) {
     segment.allocate_gradients();
     segment.forget_gradients();
   });
+  store.set_gradient_source(source);
+  store.set_accumulated(false);
 }
 template <class B>
 void settle(ParameterStore<B>& store) {
@@ -88,23 +125,38 @@ void settle(ParameterStore<B>& store) {
   });
 }
 
+/// Reads what one pass has left in the arenas, where each loss has its own scale.
+template <class S, class B, class... Stores>
+void note_pass(const Variable<S, B>& loss, const ScaleSource& source, Stores&... stores) {
+  if (source.findings == nullptr) return;
+  TensorOf<FiniteCheck, B> check(Shape{1});
+  B::clear(1, check.data());
+  const auto read = [&](auto& segment) {
+    if (!segment.frozen()) segment.check_gradients(false, check.data());
+  };
+  (stores.for_each_segment(read), ...);
+  B::once(NotePass<S>{loss.value().data(), check.data(), source.findings});
+}
+
 /// Runs backward and says what the gradients are; no token is made yet.
 template <class S, class Setup>
 TensorOf<GradientState, typename Setup::Backend> gather(
-    const Variable<S, typename Setup::Backend>& loss, const double* scale,
+    const Variable<S, typename Setup::Backend>& loss, const ScaleSource& source,
     const Parameters<Setup>& parameters) {
   using B = typename Setup::Backend;
-  start(*parameters.store());
-  run_backward(loss, scale);
+  start(*parameters.store(), source);
+  run_backward(loss, source.scale);
   settle(*parameters.store());
+  note_pass(loss, source, *parameters.store());
   TensorOf<GradientState, B> state(Shape{1});
-  B::once(StateAfter<S>{loss.value().data(), scale, state.data(), true});
+  B::once(StateAfter<S>{loss.value().data(), source.scale, state.data(), true});
   return state;
 }
 
 /// Runs backward once for several models; each gets a token with a state of its own.
 template <class State, class S, class B, class... Setups>
-std::tuple<Gradients<State, Setups>...> gather_all(const Variable<S, B>& loss, const double* scale,
+std::tuple<Gradients<State, Setups>...> gather_all(const Variable<S, B>& loss,
+                                                   const ScaleSource& source,
                                                    const Parameters<Setups>&... parameters) {
   const void* const stores[] = {parameters.store().get()...};
   for (std::size_t i = 0; i < sizeof...(Setups); ++i)
@@ -112,38 +164,89 @@ std::tuple<Gradients<State, Setups>...> gather_all(const Variable<S, B>& loss, c
       if (stores[i] == stores[j])
         fail<UsageError>("backward: the same model was handed over twice; there is one token of ",
                          "gradients per model");
-  (start(*parameters.store()), ...);
-  run_backward(loss, scale);
+  (start(*parameters.store(), source), ...);
+  run_backward(loss, source.scale);
   (settle(*parameters.store()), ...);
+  note_pass(loss, source, *parameters.store()...);
   const auto state = [&] {
     TensorOf<GradientState, B> made(Shape{1});
-    B::once(StateAfter<S>{loss.value().data(), scale, made.data(), true});
+    B::once(StateAfter<S>{loss.value().data(), source.scale, made.data(), true});
     return made;
   };
   return {Gradients<State, Setups>(parameters.store(), state(), parameters.groups())...};
 }
 
+/// @throws UsageError  gradients of one scale would be added to those of another
+inline void require_one_scale(const ScaleSource& held, const ScaleSource& more) {
+  if (more.round != held.round)
+    fail<UsageError>(
+        "backward: these gradients carry a loss scale that is not this loss's: ",
+        held.scale != nullptr && more.scale != nullptr
+            ? "update() was called since, or another scaler made it; call update() after the last "
+              "micro-batch"
+            : "add losses with backward(scaler.scale(loss), std::move(gradients)), before they "
+              "are unscaled");
+  if (more.scale != held.scale && (more.findings == nullptr || held.findings == nullptr))
+    fail<UsageError>(
+        "backward: these gradients carry the loss scale of another scaler; add losses ",
+        "that one scaler has scaled, or give it a scale for each: ",
+        "LossScaler(model, scaling, {.losses = 2})");
+}
+
+/// Ends what `set_aside` began, also where backward throws.
+template <class B>
+struct PutBack {
+  ParameterStore<B>& store;
+  bool set_aside;
+  ~PutBack() {
+    if (!set_aside) return;
+    store.for_each_segment([](auto& segment) {
+      if (!segment.frozen()) segment.put_back();
+    });
+  }
+};
+
 /// Adds another loss's gradients to those of a token.
 template <class State, class S, class Setup>
-void gather_more(const Variable<S, typename Setup::Backend>& loss, const double* scale,
+void gather_more(const Variable<S, typename Setup::Backend>& loss, const ScaleSource& source,
                  Gradients<State, Setup>& gradients) {
   using B = typename Setup::Backend;
   auto& store = *gradients.store();
+  require_loss(loss);
+  require_one_scale(store.gradient_source(), source);
+  const bool own_scale = source.findings != nullptr;
+  if (own_scale && !adds_in_fp32<Setup>)
+    fail<PrecisionError>("backward: gradients of several scales are added in FP32; make the ",
+                         "policy's GradientAccumulator float");
   // FP32 sums are begun with what the arenas hold; then each pass writes them anew and is added.
   const auto sums = [](auto& segment) {
     return std::same_as<typename Setup::GradientAccumulator, float> && segment.has_16_bits();
   };
   store.for_each_segment([&](auto& segment) {
-    if (segment.frozen() || !sums(segment)) return;
-    if (!gradients.accumulated()) segment.accumulate(true);
-    segment.forget_gradients();
+    if (segment.frozen()) return;
+    if (own_scale)
+      segment.set_aside(gradients.accumulated());
+    else if (sums(segment) && !gradients.accumulated())
+      segment.accumulate(true);
+    if (own_scale || sums(segment)) segment.forget_gradients();
   });
-  run_backward(loss, scale);
-  settle(store);
-  store.for_each_segment([&](auto& segment) {
-    if (!segment.frozen() && sums(segment)) segment.accumulate(false);
-  });
+  // First: where backward throws, the sums so far are what counts.
   gradients.set_accumulated();
+  store.set_accumulated(true);
+  const double* const total_scale = &gradients.state()->scale;
+  const PutBack<B> when_done{store, own_scale};
+  run_backward(loss, source.scale);
+  settle(store);
+  note_pass(loss, source, store);
+  store.for_each_segment([&](auto& segment) {
+    if (segment.frozen()) return;
+    if (own_scale)
+      segment.add_to_set_aside(total_scale, source.scale);
+    else if (sums(segment))
+      segment.accumulate(false);
+  });
+  // Sums of several scales carry the first one's.
+  const double* const scale = own_scale ? total_scale : source.scale;
   B::once(StateAfter<S>{loss.value().data(), scale, gradients.state(), false});
 }
 
@@ -164,7 +267,7 @@ Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& 
   static_assert(autograd::may_go_unscaled<Setup>,
                 "halfstep: float16 gradients need loss scaling, or small ones flush to zero; call "
                 "backward(scaler.scale(loss)), or say AllowUnscaledFloat16 in the policy");
-  auto state = autograd::gather(loss, nullptr, parameters);
+  auto state = autograd::gather(loss, {}, parameters);
   return {parameters.store(), std::move(state), parameters.groups()};
 }
 
@@ -172,8 +275,17 @@ Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& 
 /// @throws UsageError  a token of this model's gradients is still held
 template <class S, class Setup>
 Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled) {
-  auto state = autograd::gather(scaled.loss, scaled.scale.data(), scaled.parameters);
+  auto state = autograd::gather(scaled.loss, scaled.source(), scaled.parameters);
   return {scaled.parameters.store(), std::move(state), scaled.parameters.groups()};
+}
+
+/// Computes the gradients of another model than the scaler was made with, under its scale.
+/// @throws UsageError  a token of this model's gradients is still held
+template <class S, class Setup, class Other>
+Gradients<Scaled, Other> backward(const ScaledLoss<S, Setup>& scaled,
+                                  const Parameters<Other>& parameters) {
+  auto state = autograd::gather(scaled.loss, scaled.source(), parameters);
+  return {parameters.store(), std::move(state), parameters.groups()};
 }
 
 /// Computes the gradients of several models under one loss, and returns a tuple with a token each:
@@ -188,26 +300,32 @@ auto backward(const Variable<S, B>& loss, const Parameters<First>& first,
                     (autograd::may_go_unscaled<More> && ...),
                 "halfstep: float16 gradients need loss scaling, or small ones flush to zero; call "
                 "backward(scaler.scale(loss), ...), or say AllowUnscaledFloat16 in the policy");
-  return autograd::gather_all<Unscaled>(loss, nullptr, first, second, more...);
+  return autograd::gather_all<Unscaled>(loss, {}, first, second, more...);
 }
 template <class S, class Setup, class First, class Second, class... More>
 auto backward(const ScaledLoss<S, Setup>& scaled, const Parameters<First>& first,
               const Parameters<Second>& second, const Parameters<More>&... more) {
-  return autograd::gather_all<Scaled>(scaled.loss, scaled.scale.data(), first, second, more...);
+  return autograd::gather_all<Scaled>(scaled.loss, scaled.source(), first, second, more...);
 }
 
-/// Adds the gradients of another loss or micro-batch, computed at the same scale: in FP32 where the
-/// policy's GradientAccumulator says so. The loss in the report is the sum.
-template <class S, class Setup>
-Gradients<Scaled, Setup> backward(const ScaledLoss<S, Setup>& scaled,
-                                  Gradients<Scaled, Setup>&& gradients) {
-  autograd::gather_more(scaled.loss, scaled.scale.data(), gradients);
+/// Adds the gradients of another loss or micro-batch: in FP32 where the policy's
+/// GradientAccumulator says so. The loss in the report is the sum. Where the scaler keeps a scale
+/// for each loss, the gradients are added at the scale that the token has; otherwise both have the
+/// same.
+/// @throws UsageError  the scales differ: another scaler's, or update() was called between them
+template <class S, class Setup, class Other>
+Gradients<Scaled, Other> backward(const ScaledLoss<S, Setup>& scaled,
+                                  Gradients<Scaled, Other>&& gradients) {
+  autograd::gather_more(scaled.loss, scaled.source(), gradients);
   return std::move(gradients);
 }
 template <class S, class Setup>
 Gradients<Unscaled, Setup> backward(const Variable<S, typename Setup::Backend>& loss,
                                     Gradients<Unscaled, Setup>&& gradients) {
-  autograd::gather_more(loss, nullptr, gradients);
+  static_assert(autograd::may_go_unscaled<Setup>,
+                "halfstep: float16 gradients need loss scaling, or small ones flush to zero; add "
+                "losses before unscale: backward(scaler.scale(loss), std::move(gradients))");
+  autograd::gather_more(loss, {}, gradients);
   return std::move(gradients);
 }
 

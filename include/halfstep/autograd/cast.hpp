@@ -16,7 +16,7 @@ Variable<To, B> cast(const Variable<S, B>& x) {
     TensorOf<To, B> y(x.shape());
     B::for_each_element(x.size(), ValuePass<formulas::Identity>{}, out(y.view()),
                         in(x.value().read()));
-    if (!wanted) return y;
+    if (!wanted) return autograd::unrecorded<B, To>("cast", std::move(y), x);
     return autograd::record<B, To>(
         "cast", std::move(y),
         [](const TensorOf<To, B>& g, autograd::Slot<S, B>* slot) {

@@ -84,7 +84,7 @@ Variable<typename numeric_traits<S>::compute, B> cross_entropy(
     B::for_each_element(1, autograd::Product{}, out(total.view()), in(total.read()),
                         in(weight.read()));
   }
-  if (!wanted) return total;
+  if (!wanted) return autograd::unrecorded<B, Scalar>("cross_entropy", std::move(total), logits);
   return autograd::record<B, Scalar>(
       "cross_entropy", std::move(total),
       [rows, classes, settings, logits = logits.value(), targets, log_sum, weight](

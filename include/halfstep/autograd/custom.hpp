@@ -99,17 +99,19 @@ auto custom(const char* name, const Forward& forward, const BackwardFunction& ba
   const bool wanted = autograd::recorded(name, inputs...);
   const auto run = [&] {
     const no_gradient pause;
+    const NameScope inside(name);
     return forward(Variable<S, B>(inputs.value())...);
   };
   using Result = decltype(run());
   using T = typename Result::Storage;
   Result result = run();
-  if (!wanted) return result;
+  if (!wanted) return autograd::unrecorded<B, T>(name, result.value(), inputs...);
   return autograd::record<B, T>(
       name, result.value(),
       [name, backward, values = std::make_tuple(Variable<S, B>(inputs.value())...)](
           const TensorOf<T, B>& g, autograd::Slot<S, B>*... slots) {
         const no_gradient pause;
+        const NameScope inside(name);
         auto gradients =
             std::apply([&](const auto&... x) { return backward(Variable<T, B>(g), x...); }, values);
         if constexpr (is_variable<decltype(gradients)>) {

@@ -59,7 +59,7 @@ Variable<S, B> dropout(const Variable<S, B>& x, double p, const DropoutKey& key)
   const formulas::Drop drop{p, key};
   TensorOf<S, B> y(x.shape());
   B::for_each_element(x.size(), drop, out(y.view()), in(x.value().read()));
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("dropout", std::move(y), x);
   return autograd::record<B, S>(
       "dropout", std::move(y),
       [drop](TensorOf<S, B> g, autograd::Slot<S, B>* slot) {

@@ -13,7 +13,7 @@ Variable<S, B> unary(const char* name, const F& f, const Variable<S, B>& x) {
   const bool wanted = recorded(name, x);
   TensorOf<S, B> y(x.shape());
   B::for_each_element(x.size(), ValuePass<F>{f}, out(y.view()), in(x.value().read()));
-  if (!wanted) return y;
+  if (!wanted) return unrecorded<B, S>(name, std::move(y), x);
   if constexpr (F::saves == Saves::nothing) {
     // Linear without an offset: the derivative is the formula itself.
     return record<B, S>(
@@ -55,7 +55,7 @@ Variable<S, B> binary(const char* name, const F& f, const Variable<S, B>& a,
                       const Variable<S, B>& b) {
   const bool wanted = recorded(name, a, b);
   TensorOf<S, B> y = binary_value(name, f, a, b);
-  if (!wanted) return y;
+  if (!wanted) return unrecorded<B, S>(name, std::move(y), a, b);
   return record<B, S>(
       name, std::move(y),
       [f, a = a.value(), b = b.value()](TensorOf<S, B> g, Slot<S, B>* to_a, Slot<S, B>* to_b) {

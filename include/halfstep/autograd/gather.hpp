@@ -37,7 +37,7 @@ Variable<S, B> rows_of(const char* name, const Variable<S, B>& table,
     shape = shape.with_last(table.shape()[axis]);
   TensorOf<S, B> y(shape);
   B::gather_rows(indices.size(), width, rows, table.value().data(), indices.data(), y.data());
-  if (!wanted) return y;
+  if (!wanted) return unrecorded<B, S>(name, std::move(y), table);
   return record<B, S>(
       name, std::move(y),
       [rows, width, indices, still](const TensorOf<S, B>& g, Slot<S, B>* slot) {

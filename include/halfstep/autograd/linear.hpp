@@ -39,7 +39,7 @@ Variable<S, B> linear(const Variable<S, B>& x, const Variable<S, B>& weight,
   TensorOf<S, B> y(shape);
   B::template gemm<Sum>(problem, x.value().data(), weight.value().data(), y.data(),
                         has_bias ? bias.value().data() : static_cast<const S*>(nullptr));
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("linear", std::move(y), x, weight, bias);
   // Only an activation needs the result for its derivative.
   const TensorOf<S, B> result = activation == Activation::none ? TensorOf<S, B>() : y;
   return autograd::record<B, S>(

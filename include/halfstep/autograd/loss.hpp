@@ -41,7 +41,7 @@ Variable<typename numeric_traits<S>::compute, B> element_loss(const char* name, 
   TensorOf<Scalar, B> total(Shape{});
   B::template reduce<Reduction::sum>(ReduceProblem{.reduced = n, .scale = scale}, loss,
                                      total.data(), x.value().data(), target.value().data());
-  if (!wanted) return total;
+  if (!wanted) return unrecorded<B, Scalar>(name, std::move(total), x, target);
   return record<B, Scalar>(
       name, std::move(total),
       [loss, scale, x = x.value(), target = target.value()](

@@ -85,7 +85,7 @@ Variable<S, B> matmul(const Variable<S, B>& a, const Variable<S, B>& b, Transpos
   TensorOf<S, B> y(shape);
   B::template gemm<Sum>(problem, a.value().data(), b.value().data(), y.data(),
                         static_cast<const S*>(nullptr));
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("matmul", std::move(y), a, b);
   return autograd::record<B, S>(
       "matmul", std::move(y),
       [problem, a = a.value(), b = b.value()](const TensorOf<S, B>& g, autograd::Slot<S, B>* to_a,

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <halfstep/autograd/observer.hpp>
 #include <halfstep/tensor/device.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <new>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,9 +29,16 @@ class Node {
   /// Calls `visit(Node*)` for each input that wants a gradient.
   virtual void for_each_input(void (*visit)(Node*, void*), void* context) const = 0;
   /// Leaves keep their gradient and are never used up.
-  virtual bool is_leaf() const { return false; }
+  bool is_leaf() const { return role() != TensorRole::result; }
+  virtual TensorRole role() const { return TensorRole::result; }
+
+  /// The gradient gathered so far, for an observer; none where none has arrived.
+  virtual std::optional<ObservedTensor> observed_gradient() const { return std::nullopt; }
 
   const char* name() const { return name_; }
+  /// What this value is called: "hidden.linear" where its operation was observed, else its name.
+  std::string_view label() const { return label_.empty() ? std::string_view(name_) : label_; }
+  void set_label(std::string label) { label_ = std::move(label); }
   /// Inputs have smaller numbers than what is computed from them.
   std::uint64_t sequence() const { return sequence_; }
   /// Whether backward has run through this node; its value belongs to a step that is over.
@@ -58,6 +68,7 @@ class Node {
   std::atomic<std::uint32_t> owners_{0};
   bool queued_ = false;
   const char* name_;
+  std::string label_;
   std::uint64_t sequence_;
 };
 
@@ -101,6 +112,7 @@ class Backward {
     const auto visit = [](Node* node, void* context) {
       if (!node->queued_) push(*static_cast<std::vector<Handle<Node>>*>(context), Handle(node));
     };
+    ObserverScope* const observed = ObserverScope::current();
     try {
       while (!heap.empty()) {
         std::pop_heap(heap.begin(), heap.end(), earlier);
@@ -108,9 +120,13 @@ class Backward {
         heap.pop_back();
         node->queued_ = false;
         node->for_each_input(visit, &heap);
-        node->backward();
+        if (observed == nullptr)
+          node->backward();
+        else
+          run_observed(*observed, *node);
         if (!node->is_leaf()) node->used_up_ = true;
       }
+      if (observed != nullptr) observed->end_backward();
     } catch (...) {
       for (const Handle<Node>& node : heap) node->queued_ = false;
       heap.clear();
@@ -119,6 +135,24 @@ class Backward {
   }
 
  private:
+  /// Runs a node's backward and shows the gradients of its inputs, which it lets go of meanwhile.
+  static void run_observed(const ObserverScope& scope, Node& node) {
+    std::vector<Handle<Node>> inputs;
+    node.for_each_input(
+        [](Node* input, void* context) {
+          auto& known = *static_cast<std::vector<Handle<Node>>*>(context);
+          for (const Handle<Node>& other : known)
+            if (other.get() == input) return;
+          known.emplace_back(input);
+        },
+        &inputs);
+    node.backward();
+    std::vector<ObservedTensor> gradients;
+    for (const Handle<Node>& input : inputs)
+      if (auto gradient = input->observed_gradient()) gradients.push_back(*std::move(gradient));
+    if (!gradients.empty()) scope.show(OperationGradients{node.label(), gradients});
+  }
+
   static bool earlier(const Handle<Node>& a, const Handle<Node>& b) {
     return a->sequence() < b->sequence();
   }

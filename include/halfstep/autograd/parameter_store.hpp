@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/alternatives.hpp>
+#include <halfstep/autograd/scale_source.hpp>
 #include <halfstep/autograd/segment.hpp>
 #include <halfstep/autograd/statistics.hpp>
 #include <halfstep/numeric/storage_list.hpp>
@@ -258,6 +259,12 @@ class ParameterStore {
   void hold_gradients(std::uint64_t groups, bool held) {
     gradients_held_ = held ? gradients_held_ | groups : gradients_held_ & ~groups;
   }
+  /// The scale that the gradients in the arenas carry.
+  const ScaleSource& gradient_source() const { return gradient_source_; }
+  void set_gradient_source(const ScaleSource& source) { gradient_source_ = source; }
+  /// Whether the gradients of the last step are sums over passes; see Gradients::accumulated.
+  bool accumulated() const { return accumulated_; }
+  void set_accumulated(bool accumulated) { accumulated_ = accumulated; }
 
  private:
   struct Entry;
@@ -311,6 +318,7 @@ class ParameterStore {
     entry.slot = segment.slots().size();
     segment.slots().emplace_back(
         new autograd::ParameterSlot<T, B>(segment, entry.offset, entry.info.shape));
+    segment.slots().back()->set_label(entry.info.name);
   }
   template <class... Types, class F>
   static void visit(StorageList<Types...>, autograd::SegmentBase<B>& segment, F&& f) {
@@ -332,6 +340,8 @@ class ParameterStore {
   bool training_ = true;
   bool taken_ = false;
   std::uint64_t gradients_held_ = 0;
+  bool accumulated_ = false;
+  ScaleSource gradient_source_;
   std::uint64_t seed_ = 0;
   std::uint64_t version_ = 0;
   std::uint32_t draws_ = 0;

@@ -84,7 +84,7 @@ Variable<S, B> where(const Variable<S, B>& condition, const Variable<S, B>& a,
   TensorOf<S, B> y(shape);
   B::for_each_element(y.size(), formulas::Choose{}, out(y.view()), in(chosen.view()),
                       in(left.view()), in(right.view()));
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("where", std::move(y), a, b);
   return autograd::record<B, S>(
       "where", std::move(y),
       [chosen](TensorOf<S, B> g, autograd::Slot<S, B>* to_a, autograd::Slot<S, B>* to_b) {

@@ -16,7 +16,7 @@ Variable<typename numeric_traits<S>::compute, B> total(const char* name, const V
   TensorOf<Scalar, B> y(Shape{});
   B::template reduce<Reduction::sum>(ReduceProblem{.reduced = x.size(), .scale = scale},
                                      formulas::Identity{}, y.data(), x.value().data());
-  if (!wanted) return y;
+  if (!wanted) return unrecorded<B, Scalar>(name, std::move(y), x);
   return record<B, Scalar>(
       name, std::move(y),
       [scale](const TensorOf<Scalar, B>& g, Slot<S, B>* slot) {
@@ -41,7 +41,7 @@ Variable<S, B> axis_sum(const char* name, const Variable<S, B>& x, int axis, boo
                               .inner = shape.size_between(axis + 1, shape.rank()),
                               .scale = scale};
   B::template reduce<Reduction::sum>(problem, formulas::Identity{}, y.data(), x.value().data());
-  if (!wanted) return y;
+  if (!wanted) return unrecorded<B, S>(name, std::move(y), x);
   return record<B, S>(
       name, std::move(y),
       [scale, kept](TensorOf<S, B> g, Slot<S, B>* slot) {

@@ -4,6 +4,7 @@
 #include <halfstep/numeric/numeric_traits.hpp>
 #include <halfstep/numeric/two_parts.hpp>
 #include <halfstep/ops/finite_check.hpp>
+#include <halfstep/ops/formula.hpp>
 
 #include <cstring>
 #include <memory>
@@ -14,6 +15,20 @@ namespace halfstep::inline HALFSTEP_ABI::autograd {
 
 template <class T, class B>
 class Segment;
+
+/// sum += x total_scale / x_scale: gradients of one loss scale added to those of another.
+struct AddAtScale {
+  const double* total_scale;
+  const double* x_scale;
+  struct Ready {
+    double ratio;
+    template <class N>
+    HALFSTEP_INLINE void operator()(N& sum, const N& x) const {
+      sum = sum + x * constant<N>(ratio);
+    }
+  };
+  HALFSTEP_HOST_DEVICE Ready prepared() const { return {*total_scale / *x_scale}; }
+};
 
 /// A parameter as a leaf: its gradient lies in its segment's arena.
 template <class T, class B>
@@ -26,7 +41,7 @@ class ParameterSlot final : public Slot<T, B> {
 
   void backward() override {}
   void for_each_input(void (*)(Node*, void*), void*) const override {}
-  bool is_leaf() const override { return true; }
+  TensorRole role() const override { return TensorRole::parameter; }
   bool written() const override { return written_; }
   Destination destination() override {
     if (segment_->gradients().empty())
@@ -42,9 +57,13 @@ class ParameterSlot final : public Slot<T, B> {
     else
       B::copy(this->shape_.size(), gradient.data(), to.view.data());
   }
+  std::optional<ObservedTensor> observed_gradient() const override {
+    if (!written_) return std::nullopt;
+    return ObservedTensor::of<T, B>(this->label(), this->role(), gradient_view());
+  }
 
   Index offset() const { return offset_; }
-  ViewOf<T, B> gradient_view();
+  ViewOf<T, B> gradient_view() const;
   /// Before a backward pass: what the arena holds is of the step before.
   void forget() { written_ = false; }
   /// After a backward pass: a gradient that nobody wrote is zero, never stale.
@@ -139,9 +158,15 @@ class SegmentBase {
   virtual void settle_gradients() = 0;
   /// Adds this backward pass's gradients to the FP32 sums, or begins the sums with them.
   virtual void accumulate(bool first) = 0;
+  /// Takes what the arena holds out of the way of a pass at another loss scale; adds that pass's
+  /// gradients to it, at the scale of the total; and makes it what the arena holds again.
+  virtual void set_aside(bool accumulated) = 0;
+  virtual void add_to_set_aside(const double* total_scale, const double* pass_scale) = 0;
+  virtual void put_back() = 0;
   /// Reads all gradients, or the FP32 sums, once.
   virtual void check_gradients(bool accumulated, FiniteCheck* into) const = 0;
-  virtual void check_gradient(Index offset, Index count, FiniteCheck* into) const = 0;
+  virtual void check_gradient(bool accumulated, Index offset, Index count,
+                              FiniteCheck* into) const = 0;
   /// Reads a part of the gradients, or of the FP32 sums, as they are stored.
   virtual void read_gradients(bool accumulated, Index offset, std::span<float> values) const = 0;
   /// Writes FP32 values, to what is kept beside the weights too, and rounded to the weights.
@@ -211,14 +236,33 @@ class Segment final : public SegmentBase<B> {
     else
       B::for_each_element(size_, Add{}, in_out(accumulators_.view()), in(gradients_.read()));
   }
-  void check_gradients(bool accumulated, FiniteCheck* into) const override {
-    if (accumulated && !accumulators_.empty())
-      B::check_finite(size_, accumulators_.data(), into);
-    else
-      B::check_finite(size_, gradients_.data(), into);
+  void set_aside(bool accumulated) override {
+    if constexpr (has_masters) {
+      if (!accumulated) accumulate(true);
+    } else {
+      if (aside_.empty()) aside_ = cleared<T>();
+      std::swap(gradients_, aside_);
+    }
   }
-  void check_gradient(Index offset, Index count, FiniteCheck* into) const override {
-    B::check_finite(count, gradients_.data() + offset, into);
+  void add_to_set_aside(const double* total_scale, const double* pass_scale) override {
+    const AddAtScale add{total_scale, pass_scale};
+    if constexpr (has_masters)
+      B::for_each_element(size_, add, in_out(accumulators_.view()), in(gradients_.read()));
+    else
+      B::for_each_element(size_, add, in_out(aside_.view()), in(gradients_.read()));
+  }
+  void put_back() override {
+    if constexpr (!has_masters) std::swap(gradients_, aside_);
+  }
+  void check_gradients(bool accumulated, FiniteCheck* into) const override {
+    check_gradient(accumulated, 0, size_, into);
+  }
+  void check_gradient(bool accumulated, Index offset, Index count,
+                      FiniteCheck* into) const override {
+    if (accumulated && !accumulators_.empty())
+      B::check_finite(count, accumulators_.data() + offset, into);
+    else
+      B::check_finite(count, gradients_.data() + offset, into);
   }
   void read_gradients(bool accumulated, Index offset, std::span<float> values) const override {
     if (accumulated && !accumulators_.empty())
@@ -333,11 +377,12 @@ class Segment final : public SegmentBase<B> {
   TensorOf<T, B> values_;
   TensorOf<T, B> gradients_;
   TensorOf<T, B> compensations_;
+  TensorOf<T, B> aside_;  ///< of 32-bit storage; what has 16 bits is added up in the accumulators
   std::vector<Handle<ParameterSlot<T, B>>> slots_;
 };
 
 template <class T, class B>
-ViewOf<T, B> ParameterSlot<T, B>::gradient_view() {
+ViewOf<T, B> ParameterSlot<T, B>::gradient_view() const {
   return {segment_->gradients().data() + offset_, this->shape_};
 }
 

@@ -14,7 +14,7 @@ Variable<S, B> reshape(const Variable<S, B>& x, const Shape& shape) {
   autograd::require_elements("reshape", x);
   const bool wanted = autograd::recorded("reshape", x);
   TensorOf<S, B> y = x.value().reshaped(shape);
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("reshape", std::move(y), x);
   return autograd::record<B, S>(
       "reshape", std::move(y),
       [](const TensorOf<S, B>& g, autograd::Slot<S, B>* slot) { slot->give(g); }, x);
@@ -56,7 +56,7 @@ Variable<S, B> transpose(const Variable<S, B>& x, int first = -2, int second = -
   copy.to_strides = contiguous_strides(copy.extents);
   TensorOf<S, B> y(copy.extents);
   B::strided_copy(copy, x.value().data(), y.data());
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("transpose", std::move(y), x);
   return autograd::record<B, S>(
       "transpose", std::move(y),
       [copy](const TensorOf<S, B>& g, autograd::Slot<S, B>* slot) {
@@ -87,7 +87,7 @@ Variable<S, B> slice(const Variable<S, B>& x, int axis, Index first, Index count
   copy.to_strides = contiguous_strides(copy.extents);
   TensorOf<S, B> y(copy.extents);
   B::strided_copy(copy, x.value().data(), y.data());
-  if (!wanted) return y;
+  if (!wanted) return autograd::unrecorded<B, S>("slice", std::move(y), x);
   return autograd::record<B, S>(
       "slice", std::move(y),
       [copy](const TensorOf<S, B>& g, autograd::Slot<S, B>* slot) {
@@ -156,7 +156,6 @@ Variable<S, B> concatenate(std::span<const Variable<S, B>> parts, int axis = 0) 
     std::swap(copy.from_offset, copy.to_offset);
     B::strided_copy(copy, parts[i].value().data(), y.data());
   }
-  if (!wanted) return y;
   const auto backward = [rectangle, shapes, count = parts.size()](const TensorOf<S, B>& g,
                                                                   auto*... slots) {
     const std::array<autograd::Slot<S, B>*, most> to{slots...};
@@ -169,8 +168,12 @@ Variable<S, B> concatenate(std::span<const Variable<S, B>> parts, int axis = 0) 
       B::strided_copy(copy, g.data(), destination.view.data());
     }
   };
-  return autograd::record<B, S>("concatenate", std::move(y), backward, inputs[0], inputs[1],
-                                inputs[2], inputs[3], inputs[4], inputs[5], inputs[6], inputs[7]);
+  return std::apply(
+      [&](const auto&... each) {
+        return wanted ? autograd::record<B, S>("concatenate", std::move(y), backward, each...)
+                      : autograd::unrecorded<B, S>("concatenate", std::move(y), each...);
+      },
+      inputs);
 }
 
 template <class S, class B>

@@ -47,6 +47,10 @@ class Slot : public Node {
       B::for_each_element(shape_.size(), Add{}, in_out(to.view), in(gradient.view()));
     }
   }
+  std::optional<ObservedTensor> observed_gradient() const override {
+    if (gradient_.empty()) return std::nullopt;
+    return ObservedTensor::of<T, B>(this->label(), this->role(), gradient_.read());
+  }
   /// The gradient gathered so far (empty where none arrived).
   const TensorOf<T, B>& gradient() const { return gradient_; }
 
@@ -69,7 +73,7 @@ class LeafSlot final : public Slot<T, B> {
   explicit LeafSlot(const Shape& shape) : Slot<T, B>("leaf", shape) {}
   void backward() override {}
   void for_each_input(void (*)(Node*, void*), void*) const override {}
-  bool is_leaf() const override { return true; }
+  TensorRole role() const override { return TensorRole::leaf; }
   void clear() { this->gradient_ = {}; }
 };
 

@@ -17,7 +17,7 @@ Variable<S, B> softmax_over(const char* name, const Variable<S, B>& x, int axis,
   const Index rows = x.size() / n;
   TensorOf<S, B> y(x.shape());
   B::softmax(rows, n, logarithm, x.value().data(), y.data());
-  if (!wanted) return y;
+  if (!wanted) return unrecorded<B, S>(name, std::move(y), x);
   const TensorOf<S, B> saved = y;
   return record<B, S>(
       name, std::move(y),

@@ -6,6 +6,7 @@
 #include <optional>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 namespace halfstep::inline HALFSTEP_ABI {
 
@@ -100,6 +101,39 @@ class Operation final : public Slot<T, B> {
   std::tuple<Slots...> inputs_;
 };
 
+/// An input of an operation, for an observer.
+template <class S, class B>
+ObservedTensor observed(const Variable<S, B>& x) {
+  if (!x.wants_gradient())
+    return ObservedTensor::of<S, B>("constant", TensorRole::constant, x.value().read());
+  return ObservedTensor::of<S, B>(x.slot()->label(), x.slot()->role(), x.value().read());
+}
+
+/// Names an operation's result and shows it to who observes this thread.
+template <class T, class B, class... Inputs>
+[[gnu::cold, gnu::noinline]] void show(const char* name, const Variable<T, B>& result,
+                                       const Inputs&... inputs) {
+  ObserverScope& scope = *ObserverScope::current();
+  std::string label = scope.name_result(name);
+  if (result.slot()) result.slot()->set_label(label);
+  std::vector<ObservedTensor> shown;
+  const auto add = [&](const auto& input) {
+    if (!input.value().empty()) shown.push_back(observed(input));
+  };
+  (add(inputs), ...);
+  const auto value = ObservedTensor::of<T, B>(label, TensorRole::result, result.value().read());
+  scope.show(OperationResult{value, shown, result.wants_gradient()});
+}
+
+/// Makes the result of an operation that is not recorded a variable: a constant. Every operation
+/// returns through this or through `record`.
+template <class B, class T, class... Inputs>
+Variable<T, B> unrecorded(const char* name, TensorOf<T, B> value, const Inputs&... inputs) {
+  Variable<T, B> result(std::move(value));
+  if (ObserverScope::current() != nullptr) show(name, result, inputs...);
+  return result;
+}
+
 /// Makes an operation's result a variable. `closure(gradient, slots...)` gets the result's gradient
 /// (a tensor that it may consume) and, for each input, its slot or a null pointer where that input
 /// wants no gradient; it writes through `destination()` or `give()`.
@@ -108,8 +142,10 @@ Variable<T, B> record(const char* name, TensorOf<T, B> value, Closure closure,
                       const Inputs&... inputs) {
   using Node = Operation<T, B, Closure, Handle<typename Inputs::SlotType>...>;
   const Shape shape = value.shape();
-  return {std::move(value),
-          Handle<Slot<T, B>>(new Node(name, shape, std::move(closure), inputs.slot()...))};
+  Variable<T, B> result(std::move(value), Handle<Slot<T, B>>(new Node(
+                                              name, shape, std::move(closure), inputs.slot()...)));
+  if (ObserverScope::current() != nullptr) show(name, result, inputs...);
+  return result;
 }
 
 }  // namespace autograd

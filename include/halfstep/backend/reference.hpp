@@ -4,6 +4,7 @@
 #include <halfstep/numeric/storage_cast.hpp>
 #include <halfstep/ops/backend.hpp>
 #include <halfstep/ops/cross_entropy.hpp>
+#include <halfstep/ops/exponent_counts.hpp>
 #include <halfstep/ops/finite_check.hpp>
 #include <halfstep/ops/index_check.hpp>
 #include <halfstep/tensor/device.hpp>
@@ -209,6 +210,13 @@ struct Reference {
       into->sum_of_squares += value * value;
       if (!std::isfinite(value)) into->found_inf = 1;
     }
+  }
+
+  template <class T>
+  static void count_exponents(Index n, const T* x, const ExponentScale& scale,
+                              ExponentCounts* into) {
+    *into = ExponentCounts{};
+    for (Index i = 0; i < n; ++i) into->add(storage_cast<double>(x[i]), scale);
   }
 
   template <class F>

@@ -95,6 +95,12 @@ struct Delayed {
     check("check_finite", x, into);
     add([=] { Reference::check_finite(n, x, into); });
   }
+  template <class T>
+  static void count_exponents(Index n, const T* x, const ExponentScale& scale,
+                              ExponentCounts* into) {
+    check("count_exponents", x, into);
+    add([=] { Reference::count_exponents(n, x, scale, into); });
+  }
 
   template <class F>
   static void once(const F& f) {

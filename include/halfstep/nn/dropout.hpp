@@ -22,6 +22,7 @@ class Dropout : public Module<Setup> {
   Variable<S, typename Setup::Backend> operator()(
       const Variable<S, typename Setup::Backend>& x) const {
     if (!this->training() || probability_ == 0.0) return x;
+    const NameScope named(this->path());
     auto& store = *this->store();
     return dropout(x, probability_,
                    {store.seed(), store.next_draw(), std::as_const(store.attempted()).data()});

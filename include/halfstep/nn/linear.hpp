@@ -40,6 +40,7 @@ class Linear : public Module<Setup> {
   /// @throws ShapeError  the last extent of x is not `in`
   template <class S>
   auto operator()(const Variable<S, B>& x) const {
+    const NameScope named(this->path());
     return through_edge<Setup>(x, [&](const Input<Setup>& input) {
       using T = typename Setup::Activation;
       if (!bias_) return linear<typename Setup::Compute>(input, as_activation<T>(weight_()));

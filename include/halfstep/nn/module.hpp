@@ -20,6 +20,8 @@ class ModuleBase {
   ModuleBase& operator=(const ModuleBase&) = delete;
 
   const std::shared_ptr<Store>& store() const { return store_; }
+  /// The name of this module in its model: "block.0"; empty for the model itself.
+  const std::string& path() const { return path_; }
   /// The name of a member of this module: "block.0.weight".
   std::string name_of(std::string_view member) const {
     return path_.empty() ? std::string(member) : path_ + "." + std::string(member);

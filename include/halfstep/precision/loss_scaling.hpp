@@ -16,10 +16,12 @@ struct NoLossScaling {
 struct StaticLossScaling {
   static constexpr bool scales = true;
   double scale = 128.0;
+  /// Otherwise the scale is 1; the finite check stays on, and every call stays legal.
+  bool enabled = true;
 };
 
 /// The factor grows by `growth_factor` after `growth_interval` good steps in a row and shrinks by
-/// `backoff_factor` after each step whose gradients hold an inf or a NaN, which is skipped; it
+/// `backoff_factor` after a step whose gradients hold an inf or a NaN, which is skipped; it
 /// stays within [floor, ceiling]. The defaults are torch.amp.GradScaler's, and powers of two:
 /// exact.
 struct DynamicLossScaling {
@@ -30,6 +32,12 @@ struct DynamicLossScaling {
   std::int64_t growth_interval = 2000;
   double floor = 1.0;
   double ceiling = 16777216.0;
+  /// The overflow from which on the scale shrinks, counted from the last growth: 1 answers each, 2
+  /// lets a lone one pass. Megatron-LM's DynamicGradScaler; Apex's update_scale_hysteresis counts
+  /// from the last good step instead.
+  std::int64_t hysteresis = 1;
+  /// Otherwise the scale is 1 and stays; the finite check stays on, and every call stays legal.
+  bool enabled = true;
 };
 
 }  // namespace halfstep

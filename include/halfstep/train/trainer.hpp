@@ -3,7 +3,7 @@
 #include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/default_optimizer.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
-#include <halfstep/train/first_not_finite.hpp>
+#include <halfstep/scale/skip_watch.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI {
 
@@ -11,9 +11,11 @@ namespace halfstep::inline HALFSTEP_ABI {
 struct TrainerSettings {
   /// The largest 2-norm of all gradients together; 0 does not clip.
   double clip_norm = 0.0;
-  /// After this many skipped steps in a row that no lower loss scale could mend, training stops
-  /// with a NonFiniteError.
+  /// After this many skipped steps in a row that no lower loss scale could mend, `when_stuck`, or
+  /// what `call_back` answers, is done: see SkipLimit.
   std::int64_t max_skips = 20;
+  WhenStuck when_stuck = WhenStuck::throw_error;
+  std::function<WhenStuck(const StuckTraining&)> call_back = nullptr;
 };
 
 /// Trains a model: forward, backward, loss scaling, clipping and the update, as the model's
@@ -41,7 +43,8 @@ class Trainer {
       : model_(&model),
         settings_(checked(settings)),
         optimizer_(default_optimizer(model.parameters(), rule, schedule)),
-        scaler_(model.parameters(), scaling) {}
+        scaler_(model.parameters(), scaling),
+        watch_({settings.max_skips, settings.when_stuck, settings.call_back}) {}
 
   /// Leaves the gradients as they are.
   struct Keep {
@@ -51,7 +54,8 @@ class Trainer {
   /// One step on a batch; `loss(model, batch)` returns the loss as a variable.
   ///
   /// A step whose gradients or loss are not finite changes nothing and says so in its report.
-  /// @throws NonFiniteError  `max_skips` steps in a row were skipped and no lower scale could help
+  /// @throws NonFiniteError  `max_skips` steps in a row were skipped and no lower scale could help,
+  ///                         unless the settings say what else to do
   /// @param change  is called with the unscaled gradients before they are clipped by norm and
   ///                applied, and may look at them or change them: optim::clip_value(gradients, 1.0)
   template <class Batch, class Loss, class Change = Keep>
@@ -99,8 +103,6 @@ class Trainer {
                          " must not be negative; 0 is off");
     };
     not_negative("clip_norm", settings.clip_norm);
-    if (settings.max_skips < 1)
-      fail<UsageError>("TrainerSettings: max_skips = ", settings.max_skips, " must be at least 1");
     return settings;
   }
 
@@ -111,35 +113,15 @@ class Trainer {
     if (settings_.clip_norm > 0.0) optim::clip_norm(gradients, settings_.clip_norm);
     StepReport<Backend> report = scaler_.step(optimizer_, std::move(gradients));
     scaler_.update();
-    watch(report);
+    watch_.look(scaler_, report);
     return report;
-  }
-
-  /// Stops a run that cannot go on. Memory that the host can read costs nothing to look at; another
-  /// device is asked only now and then, since asking waits for it.
-  void watch(const StepReport<Backend>& report) {
-    constexpr bool immediate = Backend::DeviceType::host_accessible;
-    if (!immediate && ++unwatched_ < settings_.max_skips) return;
-    unwatched_ = 0;
-    scale::Counters counters;
-    Backend::download(scaler_.device_counters(), std::span<scale::Counters>(&counters, 1));
-    if (counters.unmendable_skips_in_row < settings_.max_skips) return;
-    const std::string name = train::first_not_finite(*model_->parameters().store());
-    const bool loss = report.skip_reason() == SkipReason::loss_not_finite;
-    fail<NonFiniteError>(
-        counters.unmendable_skips_in_row, " steps in a row were skipped at loss scale ",
-        report.loss_scale(), ": ", loss ? "the loss is " : "the gradients are ",
-        loss ? (std::isnan(report.loss()) ? "NaN" : "infinite") : "not finite", "; ",
-        name.empty() ? std::string("every parameter's gradient is finite")
-                     : "the first parameter with a gradient that is not finite is '" + name + "'",
-        "; look for NaN in the data, or lower the learning rate");
   }
 
   Model* model_;
   TrainerSettings settings_;
   OptimizerType optimizer_;
   ScalerType scaler_;
-  std::int64_t unwatched_ = 0;
+  SkipWatch watch_;
 };
 
 template <class Model, class Rule, class... Rest>

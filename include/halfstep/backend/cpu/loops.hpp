@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/backend/cpu/check_finite.hpp>
+#include <halfstep/backend/cpu/count_exponents.hpp>
 #include <halfstep/backend/cpu/elementwise.hpp>
 #include <halfstep/backend/cpu/gather.hpp>
 #include <halfstep/backend/cpu/reduce.hpp>
@@ -74,6 +75,11 @@ struct CpuLoops {
   template <class T>
   static void check_finite(Index n, const T* x, FiniteCheck* into) {
     cpu::check_finite(n, x, into);
+  }
+  template <class T>
+  static void count_exponents(Index n, const T* x, const ExponentScale& scale,
+                              ExponentCounts* into) {
+    cpu::count_exponents(n, x, scale, into);
   }
 
   template <class F>
