@@ -195,8 +195,8 @@ class ParameterStore {
   }
 
   /// Calls visitor(name, tensor) for all that the model holds besides gradients: weights as they are
-  /// stored, what lies beside them, statistics, and the step that random numbers are at. The tensors
-  /// share the model's memory and may be written.
+  /// stored, what lies beside them, statistics, and where random numbers are. The tensors share the
+  /// model's memory and may be written. Waits.
   template <class... Types, class Visitor>
   void visit_state(StorageList<Types...> types, Visitor&& visitor) {
     lay_out();
@@ -216,6 +216,12 @@ class ParameterStore {
     for (std::size_t i = 0; i < statistics_.count(); ++i)
       visitor(statistics_.name(i), statistics_.value(i));
     visitor(std::string("random_step"), attempted());
+    auto word = static_cast<std::int64_t>(seed_);
+    TensorOf<std::int64_t, B> seed(Shape{1});
+    B::upload(std::span<const std::int64_t>(&word, 1), seed.data());
+    visitor(std::string("seed"), seed);
+    B::download(std::as_const(seed).data(), std::span<std::int64_t>(&word, 1));
+    seed_ = static_cast<std::uint64_t>(word);
   }
   /// Training mode (dropout drops, statistics move) or evaluation mode.
   bool training() const { return training_; }

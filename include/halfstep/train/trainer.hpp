@@ -1,11 +1,27 @@
 #pragma once
 
+#include <halfstep/autograd/continue_from.hpp>
+#include <halfstep/data/loader_position.hpp>
 #include <halfstep/optim/clip_norm.hpp>
+#include <halfstep/optim/continue_optimizer.hpp>
 #include <halfstep/optim/default_optimizer.hpp>
+#include <halfstep/optim/undecayed.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
 #include <halfstep/scale/skip_watch.hpp>
 
+#include <optional>
+
 namespace halfstep::inline HALFSTEP_ABI {
+
+namespace train {
+
+/// A loss scale that waits for a stage with dynamic loss scaling.
+struct KeptScale {
+  DynamicLossScaling scaling;
+  scale::State state;
+};
+
+}  // namespace train
 
 /// What a Trainer does besides its rule.
 struct TrainerSettings {
@@ -16,6 +32,9 @@ struct TrainerSettings {
   std::int64_t max_skips = 20;
   WhenStuck when_stuck = WhenStuck::throw_error;
   std::function<WhenStuck(const StuckTraining&)> call_back = nullptr;
+  /// Whether weight decay takes hold of biases and of norms' gains too, as PyTorch's does: of
+  /// parameters of fewer than two axes that no group has.
+  bool decay_vectors = true;
 };
 
 /// Trains a model: forward, backward, loss scaling, clipping and the update, as the model's
@@ -42,9 +61,12 @@ class Trainer {
           const S& schedule = {}, const Scaling& scaling = {})
       : model_(&model),
         settings_(checked(settings)),
-        optimizer_(default_optimizer(model.parameters(), rule, schedule)),
+        optimizer_(default_optimizer(grouped(model, settings), rule, schedule)),
         scaler_(model.parameters(), scaling),
-        watch_({settings.max_skips, settings.when_stuck, settings.call_back}) {}
+        watch_({settings.max_skips, settings.when_stuck, settings.call_back}) {
+    if (!settings.decay_vectors)
+      optimizer_.set_rule(optim::undecayed_group, optim::without_decay(rule));
+  }
 
   /// Leaves the gradients as they are.
   struct Keep {
@@ -61,6 +83,7 @@ class Trainer {
   template <class Batch, class Loss, class Change = Keep>
   StepReport<Backend> step(const Batch& batch, Loss&& loss, const Change& change = {}) {
     Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
+    note_place(batch);
     return apply(std::move(scaled), change);
   }
 
@@ -77,10 +100,61 @@ class Trainer {
         sum = backward(scaled, std::move(*sum));
       else
         sum.emplace(backward(scaled));
+      note_place(batch);
     }
     if (!sum) fail<UsageError>("Trainer::step_over: there is no batch");
     return apply(std::move(*sum), Keep{});
   }
+
+  /// Goes on with another model, the same module built under another Setup: precision by stage of
+  /// training. Masters (or the most exact values there are), moments, counters, groups, schedule,
+  /// loss scale, random numbers and the place in the data are what they were; this trainer is used
+  /// up. A stage without loss scaling keeps the scale for one that has it.
+  ///
+  ///   auto later = std::move(trainer).continue_as(model_in_fp32);
+  ///
+  /// @throws UsageError  the models differ, or the other one was trained already: nothing was
+  ///                     changed, and this trainer goes on
+  template <class Other>
+  Trainer<Other, Rule> continue_as(Other& other) && {
+    static_assert(std::same_as<typename Other::Setup::Backend, Backend>,
+                  "halfstep: training goes on in another precision on the same backend");
+    autograd::continue_from(*other.store(), *model_->store());
+    Trainer<Other, Rule> next(other, optimizer_.rule(), continued_settings());
+    optim::continue_optimizer(next.optimizer_, optimizer_);
+    next.settings_ = settings_;
+    next.place_ = place_;
+    next.kept_scale_ = kept_scale_;
+    next.take_scale(scaler_);
+    model_ = nullptr;
+    return next;
+  }
+
+  /// Calls visitor(name, tensor) for all that training goes on from, to the bit; io::save_checkpoint
+  /// and io::load_checkpoint are such visitors. Waits.
+  template <class Visitor>
+  void visit_state(Visitor&& visitor) {
+    const auto under = [&](const char* folder) {
+      return [&visitor, folder](const std::string& name, auto& tensor) {
+        visitor(folder + name, tensor);
+      };
+    };
+    // The scaler checks what it is given: where it throws, nothing else was changed.
+    scaler_.visit_state(under("scaler/"));
+    model_->store()->visit_state(typename Setup::Storages{}, under(""));
+    optimizer_.visit_state(under("optimizer/"));
+    const std::int64_t before[] = {place_.epoch, place_.batch};
+    std::int64_t after[2];
+    TensorOf<std::int64_t, Backend> place(Shape{2});
+    Backend::upload(std::span<const std::int64_t>(before), place.data());
+    visitor(std::string("data/place"), place);
+    Backend::download(std::as_const(place).data(), std::span<std::int64_t>(after));
+    place_ = {after[0], after[1]};
+  }
+
+  /// Where in the data training goes on: the place after the last step's batch, for
+  /// Loader::set_position.
+  data::LoaderPosition place() const { return place_; }
 
   Model& model() { return *model_; }
   OptimizerType& optimizer() { return optimizer_; }
@@ -96,6 +170,38 @@ class Trainer {
   }
 
  private:
+  template <class, class>
+  friend class Trainer;
+
+  static Parameters<Setup> grouped(Model& model, const TrainerSettings& settings) {
+    if (!settings.decay_vectors) optim::separate_vectors(model.parameters());
+    return model.parameters();
+  }
+  /// The groups are there already.
+  TrainerSettings continued_settings() const {
+    TrainerSettings settings = settings_;
+    settings.decay_vectors = true;
+    return settings;
+  }
+  template <class Scaler>
+  void take_scale(Scaler& old) {
+    using OldScaling = std::remove_cvref_t<decltype(old.scaling())>;
+    if constexpr (std::same_as<OldScaling, DynamicLossScaling>)
+      kept_scale_ = train::KeptScale{old.scaling(), old.state()};
+    if constexpr (std::same_as<Scaling, DynamicLossScaling>) {
+      if (!kept_scale_) return;
+      scaler_ = ScalerType(model_->parameters(), kept_scale_->scaling);
+      scaler_.load_state(kept_scale_->state);
+      kept_scale_.reset();
+    } else if constexpr (std::same_as<Scaling, OldScaling>) {
+      scaler_ = ScalerType(model_->parameters(), old.scaling());
+      scaler_.load_state(old.state());
+    }
+  }
+  template <class Batch>
+  void note_place(const Batch& batch) {
+    if constexpr (requires { place_ = batch.next; }) place_ = batch.next;
+  }
   static TrainerSettings checked(const TrainerSettings& settings) {
     const auto not_negative = [](const char* name, double value) {
       if (!(value >= 0.0))
@@ -122,6 +228,8 @@ class Trainer {
   OptimizerType optimizer_;
   ScalerType scaler_;
   SkipWatch watch_;
+  data::LoaderPosition place_;
+  std::optional<train::KeptScale> kept_scale_;
 };
 
 template <class Model, class Rule, class... Rest>
