@@ -4,6 +4,7 @@
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/linear.hpp>
+#include <halfstep/scale/loss_scaler.hpp>
 
 #include <gtest/gtest.h>
 
@@ -86,11 +87,8 @@ TEST(Linear, OfAnotherPrecisionCastsAtItsEdges) {
   const auto z = last(y);
   static_assert(std::same_as<decltype(z), const Variable<float, B>>);
   // Both weights are FP32, and both get a gradient through the casts.
-  auto gradients = backward(ScaledLoss<float, Half>{sum(z), model.parameters(), [] {
-                                                      Tensor<double> one(Shape{1});
-                                                      one.data()[0] = 1.0;
-                                                      return one;
-                                                    }()});
+  LossScaler scaler(model);
+  auto gradients = backward(scaler.scale(sum(z)));
   gradients.check();
   EXPECT_GT(gradients.state()->norm, 0.0);
   EXPECT_EQ(model.store()->segment_of(0).storage(), "float");

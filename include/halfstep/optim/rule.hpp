@@ -73,7 +73,8 @@ template <class R>
 concept Rule = std::is_trivially_copyable_v<R> && requires(const R& rule) {
   { rule.learning_rate } -> std::convertible_to<double>;
   rule.at(std::int64_t{}, double{});
-  requires ElementRule<R> || R::per_tensor;
+  // Clang 14 reads a nested requirement as one expression, which must be valid for every rule.
+  requires ElementRule<R> || requires { requires R::per_tensor; };
 };
 
 /// How many moments a rule may go without, and how many these settings keep.
