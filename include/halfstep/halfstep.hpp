@@ -27,6 +27,7 @@
 #include <halfstep/data/from_memory.hpp>
 #include <halfstep/data/loader.hpp>
 #include <halfstep/data/mnist.hpp>
+#include <halfstep/io/checkpoint.hpp>
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
 #include <halfstep/nn/dropout.hpp>
@@ -34,12 +35,15 @@
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/sequential.hpp>
+#include <halfstep/optim/adafactor.hpp>
 #include <halfstep/optim/adagrad.hpp>
 #include <halfstep/optim/adam.hpp>
 #include <halfstep/optim/adamw.hpp>
+#include <halfstep/optim/average.hpp>
 #include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/clip_value.hpp>
 #include <halfstep/optim/default_optimizer.hpp>
+#include <halfstep/optim/lamb.hpp>
 #include <halfstep/optim/lion.hpp>
 #include <halfstep/optim/rmsprop.hpp>
 #include <halfstep/optim/schedules/cosine.hpp>

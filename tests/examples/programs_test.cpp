@@ -2,6 +2,7 @@
 #include "examples/run_program.hpp"
 
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 namespace halfstep::test {
@@ -69,6 +70,81 @@ TEST_F(Deploy, SaysWhatIsWrong) {
   std::ofstream(folder / "empty.safetensors");
   expect_refused("empty.safetensors", 1, {"empty.safetensors"});
   expect_refused("--sample 2000", 1, {"2000"});
+}
+
+/// The objects of a program's JSON lines of one event.
+std::vector<nlohmann::json> events(const std::string& text, const std::string& event) {
+  std::vector<nlohmann::json> found;
+  for (const std::string& line : lines(text)) {
+    if (line.empty() || line[0] != '{') continue;
+    auto object = nlohmann::json::parse(line);
+    if (object.at("event") == event) found.push_back(std::move(object));
+  }
+  return found;
+}
+
+TEST(PrecisionStages, GoesOnInFp32WhereItsFirstEpochsEnded) {
+  if (!is_built("precision_stages")) GTEST_SKIP() << not_built;
+  const Folder folder;
+  write_mnist(folder.path() / "small", 600);
+  const Ran ran =
+      run("precision_stages", "--data small --epochs 6 --first-epochs 3 --json -", folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const auto epochs = events(ran.out, "epoch");
+  ASSERT_EQ(epochs.size(), 6u) << ran.out;
+  for (std::size_t i = 0; i < epochs.size(); ++i) {
+    EXPECT_EQ(epochs[i].at("precision"), i < 3 ? "mixed_bf16" : "fp32");
+    EXPECT_EQ(epochs[i].at("applied_steps"), (i + 1) * 5) << "600 samples are 5 batches";
+  }
+  const auto result = events(ran.out, "result").at(0);
+  EXPECT_TRUE(result.at("masters_equal").get<bool>());
+  EXPECT_EQ(run("precision_stages", "--epochs 1 --first-epochs 2", folder).code, 2);
+}
+
+TEST(FallBack, LeavesFp16WhenItsScaleCollapsesAndLosesNoStep) {
+  if (!is_built("fall_back")) GTEST_SKIP() << not_built;
+  const Folder folder;
+  const Ran ran = run("fall_back", "--json run.jsonl", folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const std::string text = contents(folder / "run.jsonl");
+  const auto result = events(text, "result").at(0);
+  ASSERT_TRUE(result.at("fell_back").get<bool>()) << ran.out;
+  EXPECT_EQ(result.at("applied_steps"), 800);
+  EXPECT_EQ(result.at("applied_in_fp16"), result.at("fell_back_at").get<int>() - 1);
+  EXPECT_GT(result.at("applied_in_fp16"), 100) << "FP16 serves as long as it can";
+  EXPECT_LT(result.at("error_on_border"), 0.1);
+  double scale = 65536.0;
+  for (const auto& step : events(text, "step")) {
+    EXPECT_LE(step.at("loss_scale"), scale) << "it only gives way";
+    scale = step.at("loss_scale");
+  }
+  EXPECT_NE(ran.out.find("'out.weight'"), std::string::npos) << ran.out;
+}
+
+TEST(SmallUpdates, SurviveInEveryWayButOneAndTakeAsManyBytesAsTheySay) {
+  if (!is_built("small_updates")) GTEST_SKIP() << not_built;
+  const Folder folder;
+  write_mnist(folder.path() / "small", 1000);
+  const Ran ran = run("small_updates", "--data small --epochs 10 --json -", folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const auto results = events(ran.out, "result");
+  ASSERT_EQ(results.size(), 5u) << ran.out;
+  const double with_masters = results[0].at("final_loss");
+  const std::pair<std::string, double> expected[] = {{"MasterWeights", 16.0},
+                                                     {"SplitMaster", 14.0},
+                                                     {"StochasticRounding", 12.0},
+                                                     {"KahanSum", 14.0},
+                                                     {"UnsafeNearest", 12.0}};
+  for (std::size_t i = 0; i < 5; ++i) {
+    const double loss = results[i].at("final_loss");
+    EXPECT_EQ(results[i].at("update"), expected[i].first);
+    EXPECT_EQ(results[i].at("bytes_per_parameter"), expected[i].second);
+    if (i < 4) {
+      EXPECT_NEAR(loss, with_masters, 0.01 * with_masters) << expected[i].first;
+    } else {
+      EXPECT_GT(loss, 1.1 * with_masters) << "rounded to nearest, small updates are lost";
+    }
+  }
 }
 
 TEST(OwnLoop, TrainsByHandAndByPolicy) {
