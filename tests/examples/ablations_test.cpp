@@ -30,7 +30,7 @@ class Ablations : public testing::Test {
   }
   void SetUp() override {
     if (!is_built("ablations")) GTEST_SKIP() << not_built;
-    ASSERT_EQ(ran.code, 0) << ran.out << ran.error;
+    ASSERT_EQ(trials.size(), 4u) << ran.out << ran.error;
   }
 
   /// The trials of one variant: the three seeds.
@@ -123,6 +123,7 @@ TEST_F(Ablations, GradientsOfManyMicroBatchesNeedSumsInFp32) {
 }
 
 TEST_F(Ablations, PrintsATableOfEachWithItsVerdict) {
+  EXPECT_EQ(ran.code, 0) << ran.error;
   EXPECT_EQ(verdicts.size(), 4u);
   for (const auto& [ablation, holds] : verdicts) {
     EXPECT_TRUE(holds) << ablation;
