@@ -36,7 +36,7 @@ inline void copy(int threads, const void* from, void* to, std::size_t bytes) {
 typedef std::uint32_t Words __attribute__((vector_size(32), may_alias));
 
 #if defined(HALFSTEP_X86)
-#define HALFSTEP_PROBE __attribute__((noinline, target_clones("avx2", "default")))
+#define HALFSTEP_PROBE __attribute__((target_clones("avx2", "default")))
 #else
 #define HALFSTEP_PROBE __attribute__((noinline))
 #endif

@@ -40,7 +40,7 @@ TYPED_TEST(CheckFinite, FindsInfAndNanAnywhere) {
   using T = TypeParam;
   for (const float bad : {std::numeric_limits<float>::infinity(),
                           -std::numeric_limits<float>::infinity(), std::nanf("")})
-    for (const std::size_t at : {0, 7, 2047, 2048, 99999, 100000})
+    for (const std::size_t at : {0u, 7u, 2047u, 2048u, 99999u, 100000u})
       for (const float others : {0.0f, 1.0f, 60000.0f}) {
         std::vector<T> x(100001, hs::storage_cast<T>(others));
         x[at] = hs::storage_cast<T>(bad);

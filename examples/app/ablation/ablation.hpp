@@ -61,6 +61,7 @@ struct Variant {
 /// A mechanism of mixed precision, trained with and without.
 struct Ablation {
   std::string name;
+  std::string source;   ///< where the paper has it
   std::string problem;  ///< what is trained, in a line
   std::vector<Cause> causes;
   std::vector<Variant> variants;
@@ -100,14 +101,20 @@ inline std::string scientific(double value) {
   return out.str();
 }
 
+/// A share in per cent, with three digits.
+inline std::string percent(double share) {
+  std::ostringstream out;
+  out << std::setprecision(3) << 100.0 * share << " %";
+  return out.str();
+}
+
 inline void print(std::ostream& out, const Ablation& ablation, const AblationSettings& settings) {
-  out << ablation.name << ": " << ablation.problem << "\n\n";
+  out << ablation.name << " (" << ablation.source << "): " << ablation.problem << "\n\n";
   std::vector<std::string> headings{"variant", "loss before,\nmean"};
   for (const std::uint64_t seed : settings.seeds)
     headings.push_back("after,\nseed " + std::to_string(seed));
   headings.push_back("left,\nmean");
   for (const Cause& cause : ablation.causes) headings.push_back(cause.heading);
-  const auto percent = [](double share) { return fixed(100.0 * share, 2) + " %"; };
   Table table(headings);
   for (const Variant& variant : ablation.variants) {
     std::vector<std::string> row{

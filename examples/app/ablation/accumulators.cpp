@@ -88,6 +88,7 @@ Trial calibrate(std::uint64_t seed) {
 Ablation with_16_bit_accumulators(const AblationSettings& settings) {
   Ablation result;
   result.name = "accumulator";
+  result.source = "arXiv 1710.03740, section 3.3";
   result.problem = "8192 positive signals are calibrated so that they add up to an energy";
   result.causes = {{"sum_reached", "8192 times\n0.75 is", false}};
   const auto add = [&]<class Policy>(Policy) {

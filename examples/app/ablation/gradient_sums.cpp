@@ -104,6 +104,7 @@ double relative_error(const std::vector<float>& a, const std::vector<float>& b) 
 Ablation with_16_bit_gradient_sums(const AblationSettings& settings) {
   Ablation result;
   result.name = "gradient_sums";
+  result.source = "the same rule over micro-batches";
   result.problem = "10 steps over 4096 micro-batches each";
   result.causes = {{"gradient_error", "error of the\nfirst gradient"}};
   std::vector<std::vector<float>> exact;

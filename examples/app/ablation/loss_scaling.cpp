@@ -106,9 +106,10 @@ Trial train(std::uint64_t seed) {
 Ablation without_loss_scaling(const AblationSettings& settings) {
   Ablation result;
   result.name = "loss_scaling";
+  result.source = "arXiv 1710.03740, section 3.2";
   result.problem = "how far a strip of steel bends, in metres";
-  result.causes = {{"gradients_below_2^-24", "gradients\nbelow 2^-24"},
-                   {"gradients_that_are_zero", "gradients\nthat are 0"}};
+  result.causes = {{"gradients_below_smallest", "gradients\nbelow 2^-24"},
+                   {"zero_gradients", "gradients\nthat are 0"}};
   const auto add = [&]<class Policy>(Policy) {
     result.variants.push_back(over_seeds(std::string(Policy::name), settings, train<Policy>));
   };

@@ -115,6 +115,7 @@ Trial fine_tune(std::uint64_t seed) {
 Ablation without_master_weights(const AblationSettings& settings) {
   Ablation result;
   result.name = "master_weights";
+  result.source = "arXiv 1710.03740, section 3.1";
   result.problem = "a network is fine-tuned with AdamW at a rate of 5e-7";
   result.causes = {{"updates_below_half_ulp", "updates below\nhalf an ulp"},
                    {"weights_that_moved", "weights that\never moved"}};
