@@ -208,6 +208,8 @@ TEST(LossScaler, RefusesCallsOutOfOrder) {
   EXPECT_THROW(static_cast<void>(scaler.unscale(training.gradients(0.5))), UsageError);
   EXPECT_THROW(scaler.step(optimizer, training.gradients(0.5)), UsageError);
   EXPECT_THROW(scaler.load_state(scaler.state()), UsageError);
+  EXPECT_THROW(scaler.visit_state([](const std::string&, const auto&) {}), UsageError);
+  EXPECT_THROW(scaler.set_scaling({}), UsageError);
   scaler.update();
   EXPECT_THROW(scaler.update(), UsageError);
 

@@ -16,6 +16,12 @@ namespace {
 
 using Half = halfstep::Setup<MixedFp16, backend::Reference>;
 
+/// MixedFp16 whose micro-batches are added in float16.
+struct SixteenBitSums : MixedFp16 {
+  static constexpr std::string_view name = "sixteen_bit_sums";
+  using GradientAccumulator = float16;
+};
+
 /// A float16 and a float parameter, two losses, each with a scale of its own.
 struct TwoLosses {
   FlatModel<Half> model;
@@ -178,6 +184,17 @@ TEST(ScalePerLoss, RefusesLossesThatItDoesNotKnow) {
   auto gradients = training.scaler.unscale(std::move(scaled));
   EXPECT_EQ(gradients.read("w")[0], 0.75f);
   EXPECT_EQ(gradients.read("v")[0], 0.75f);
+}
+
+TEST(ScalePerLoss, RefusesToAddAnotherModelsGradientsIn16Bits) {
+  // Its own model is refused by type; see compile_fail/scale_per_loss_in_16_bits.cpp.
+  TwoLosses training;
+  FlatModel<halfstep::Setup<SixteenBitSums, backend::Reference>> other;
+  other.add<float16>("w", {1.0}).parameters();
+  const auto loss = [&] { return sum(cast<float>(other.store().variable<float16>(0))); };
+  auto scaled = backward(training.scaler.scale(loss(), 0), other.parameters());
+  EXPECT_THROW(scaled = backward(training.scaler.scale(loss(), 1), std::move(scaled)),
+               PrecisionError);
 }
 
 TEST(ScalePerLoss, APassThatThrowsLeavesTheSumsAsTheyWere) {

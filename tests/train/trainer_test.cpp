@@ -135,6 +135,33 @@ TEST(Trainer, LowersTheScaleWhenGradientsOverflowAndGoesOn) {
   EXPECT_EQ(trainer.skipped_steps(), skipped);
 }
 
+TEST(Trainer, WhenStuckDoesWhatItsSettingsSay) {
+  const auto bad = samples<F32>(6, NAN);
+  Net<F32> net;
+  Trainer skipping(net, optim::SGD{}, {.max_skips = 1, .when_stuck = WhenStuck::skip});
+  for (int i = 0; i < 3; ++i) EXPECT_NO_THROW(skipping.step(bad, loss));
+  std::vector<std::string> asked;
+  Trainer asking(net, optim::SGD{}, {.max_skips = 2, .call_back = [&](const StuckTraining& stuck) {
+                                       asked.push_back(stuck.parameter);
+                                       return asked.size() == 1 ? WhenStuck::skip
+                                                                : WhenStuck::throw_error;
+                                     }});
+  for (int i = 0; i < 3; ++i) EXPECT_NO_THROW(asking.step(bad, loss));
+  EXPECT_THROW(asking.step(bad, loss), NonFiniteError);
+  EXPECT_EQ(asked, (std::vector<std::string>{"hidden.weight", "hidden.weight"}));
+}
+
+TEST(Trainer, NamesTheParameterThatAnEarlierMicroBatchMadeBad) {
+  Net<F16> net;
+  Trainer trainer(net, optim::SGD{}, {.max_skips = 1});
+  try {
+    trainer.step_over(std::vector<Samples<F16>>{samples<F16>(6, NAN), samples<F16>(6)}, loss);
+    FAIL();
+  } catch (const NonFiniteError& error) {
+    EXPECT_NE(std::string(error.what()).find("'hidden.weight'"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Trainer, ClipsByNormAndSaysSo) {
   Net<F32> net;
   Trainer trainer(net, optim::SGD{.learning_rate = 1.0}, {.clip_norm = 0.01});

@@ -78,9 +78,8 @@ struct NotePass {
   }
 };
 
-/// @throws ShapeError, UsageError  there is nothing to compute gradients of
 template <class S, class B>
-void require_loss(const Variable<S, B>& loss) {
+void run_backward(const Variable<S, B>& loss, const double* scale) {
   static_assert(!numeric_traits<S>::is_16_bit,
                 "halfstep: a loss is kept in FP32, for a 16-bit one cannot hold the loss scale; "
                 "use a loss function, or cast<float>() before the last reduction");
@@ -92,11 +91,6 @@ void require_loss(const Variable<S, B>& loss) {
         "backward: the loss depends on nothing that wants a gradient; was it computed ",
         "under no_gradient, or detached?");
   recorded("backward", loss);
-}
-
-template <class S, class B>
-void run_backward(const Variable<S, B>& loss, const double* scale) {
-  require_loss(loss);
   TensorOf<S, B> seed(loss.shape());
   B::once(Seed<S>{loss.value().data(), scale, seed.data()});
   loss.slot()->give(seed);
@@ -212,7 +206,6 @@ void gather_more(const Variable<S, typename Setup::Backend>& loss, const ScaleSo
                  Gradients<State, Setup>& gradients) {
   using B = typename Setup::Backend;
   auto& store = *gradients.store();
-  require_loss(loss);
   require_one_scale(store.gradient_source(), source);
   const bool own_scale = source.findings != nullptr;
   if (own_scale && !adds_in_fp32<Setup>)

@@ -219,8 +219,10 @@ class LossScaler {
   void load_state(const scale::State& state) { load(scaling_, state); }
   /// Calls visitor(name, tensor) for what a checkpoint must hold, in plain numbers. What the
   /// visitor writes is taken as load_state() takes it. Waits.
+  /// @throws UsageError  as load_state(); also in the middle of a round, which would not be saved
   template <class Visitor>
   void visit_state(Visitor&& visitor) {
+    require_between_rounds("visit_state");
     const scale::State before = state();
     scale::State after = before;
     scale::visit_numbers(after, [&]<class T>(const char* name, std::vector<T>& numbers) {
@@ -252,6 +254,10 @@ class LossScaler {
           "zero; keep it enabled, train under Fp32 or MixedBf16, or say AllowUnscaledFloat16 in ",
           "the policy");
   }
+  void require_between_rounds(const char* what) const {
+    if (!stages_.empty())
+      fail<UsageError>("LossScaler: ", what, "() in the middle of a round; call update() first");
+  }
   /// @throws UsageError  gradients carry a scale that is not one of this scaler's
   void require_own(const double* source) const {
     const std::less<const double*> before;
@@ -278,8 +284,7 @@ class LossScaler {
   }
   void load(const Scaling& scaling, const scale::State& state) {
     scale::validate(scaling, static_cast<std::size_t>(losses()), state);
-    if (!stages_.empty())
-      fail<UsageError>("LossScaler: load_state() in the middle of a round; call update() first");
+    require_between_rounds("load_state");
     scale::State next = state;
     if (!is_enabled()) next.losses = fresh().losses;
     set(next);
