@@ -14,6 +14,7 @@
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/elementwise.hpp>
 #include <halfstep/autograd/gather.hpp>
+#include <halfstep/autograd/largest_gradient.hpp>
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/matmul.hpp>
@@ -49,4 +50,5 @@
 #include <halfstep/tensor/print.hpp>
 #include <halfstep/train/evaluate.hpp>
 #include <halfstep/train/predictor.hpp>
+#include <halfstep/train/telemetry.hpp>
 #include <halfstep/train/trainer.hpp>

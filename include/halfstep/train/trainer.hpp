@@ -4,6 +4,7 @@
 #include <halfstep/optim/default_optimizer.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
 #include <halfstep/train/first_not_finite.hpp>
+#include <halfstep/train/telemetry.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI {
 
@@ -56,8 +57,10 @@ class Trainer {
   ///                applied, and may look at them or change them: optim::clip_value(gradients, 1.0)
   template <class Batch, class Loss, class Change = Keep>
   StepReport<Backend> step(const Batch& batch, Loss&& loss, const Change& change = {}) {
-    Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
-    return apply(std::move(scaled), change);
+    return observed([&] {
+      Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
+      return apply(std::move(scaled), change);
+    });
   }
 
   /// One step over several micro-batches, as if they were one: each loss is taken as its share of
@@ -66,17 +69,22 @@ class Trainer {
   template <class Batches, class Loss>
   StepReport<Backend> step_over(const Batches& batches, Loss&& loss) {
     const auto count = static_cast<double>(std::size(batches));
-    std::optional<Gradients<Scaled, Setup>> sum;
-    for (const auto& batch : batches) {
-      auto scaled = scaler_.scale(loss(*model_, batch) * (1.0 / count));
-      if (sum)
-        sum = backward(scaled, std::move(*sum));
-      else
-        sum.emplace(backward(scaled));
-    }
-    if (!sum) fail<UsageError>("Trainer::step_over: there is no batch");
-    return apply(std::move(*sum), Keep{});
+    if (count == 0.0) fail<UsageError>("Trainer::step_over: there is no batch");
+    return observed([&] {
+      std::optional<Gradients<Scaled, Setup>> sum;
+      for (const auto& batch : batches) {
+        auto scaled = scaler_.scale(loss(*model_, batch) * (1.0 / count));
+        if (sum)
+          sum = backward(scaled, std::move(*sum));
+        else
+          sum.emplace(backward(scaled));
+      }
+      return apply(std::move(*sum), Keep{});
+    });
   }
+
+  /// From now on the telemetry, which outlives the trainer, looks into a step now and then.
+  void observe(Telemetry& telemetry) { telemetry_ = &telemetry; }
 
   Model& model() { return *model_; }
   OptimizerType& optimizer() { return optimizer_; }
@@ -102,6 +110,13 @@ class Trainer {
     if (settings.max_skips < 1)
       fail<UsageError>("TrainerSettings: max_skips = ", settings.max_skips, " must be at least 1");
     return settings;
+  }
+
+  template <class Step>
+  StepReport<Backend> observed(const Step& step) {
+    if (telemetry_ == nullptr) return step();
+    return telemetry_->step(
+        model_->parameters(), [&] { return loss_scale(); }, step);
   }
 
   template <class Change>
@@ -139,6 +154,7 @@ class Trainer {
   TrainerSettings settings_;
   OptimizerType optimizer_;
   ScalerType scaler_;
+  Telemetry* telemetry_ = nullptr;
   std::int64_t unwatched_ = 0;
 };
 
