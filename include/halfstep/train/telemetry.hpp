@@ -7,6 +7,8 @@
 #include <halfstep/train/telemetry_json.hpp>
 #include <halfstep/train/telemetry_table.hpp>
 
+#include <mutex>
+
 namespace halfstep::inline HALFSTEP_ABI {
 
 struct TelemetrySettings {
@@ -168,35 +170,49 @@ class Telemetry final : private autograd::Observer {
   void keep_values(ParameterStore<B>& store) {
     store.lay_out();
     Index size = 0;
-    for_each_changing(store, [&](std::size_t i) { size += store.info(i).shape.size(); });
+    for_each_changing(store,
+                      [&](std::size_t, const ParameterInfo& info) { size += info.shape.size(); });
     before_.resize(static_cast<std::size_t>(size));
-    std::size_t at = 0;
-    for_each_changing(store, [&](std::size_t i) { at += read(store, i, &before_[at]); });
+    float* to = before_.data();
+    for_each_changing(store, [&](std::size_t i, const ParameterInfo& info) {
+      const auto count = static_cast<std::size_t>(info.shape.size());
+      store.segment_of(i).read(store.offset_of(i), {to, count});
+      to += count;
+    });
   }
   template <class B>
   void count_updates(ParameterStore<B>& store) {
-    std::size_t at = 0;
-    for_each_changing(store, [&](std::size_t i) {
-      const ParameterInfo& info = store.info(i);
-      after_.resize(std::max(after_.size(), static_cast<std::size_t>(info.shape.size())));
-      read(store, i, after_.data());
+    const float* before = before_.data();
+    for_each_changing(store, [&](std::size_t i, const ParameterInfo& info) {
+      const auto& segment = store.segment_of(i);
+      const Index offset = store.offset_of(i);
+      const auto stored = precision_of(info.storage);
       ExponentCounts counts;
-      backend::cpu::count_updates(info.shape.size(), &before_[at], after_.data(),
-                                  precision_of(info.storage), &counts);
+      std::mutex merging;
+      // In pieces that stay in a processor's cache, between the read and the count.
+      const auto piece = [&](Index first, Index last) {
+        Tensor<float> after(Shape{last - first});
+        segment.read(offset + first, after.span());
+        ExponentCounts found;
+        backend::cpu::count_updates(last - first, before + first, after.data(), stored, &found);
+        const std::lock_guard lock(merging);
+        counts.add(found);
+      };
+      constexpr Index grain = Index{1} << 16;
+      if constexpr (B::DeviceType::host_accessible) {
+        backend::cpu::parallel_for(info.shape.size(), grain, piece);
+      } else {
+        for (Index first = 0; first < info.shape.size(); first += grain)
+          piece(first, std::min(first + grain, info.shape.size()));
+      }
       tensors_.add({train::TensorKind::update, info.name, info.storage, info.shape, counts});
-      at += static_cast<std::size_t>(info.shape.size());
+      before += info.shape.size();
     });
   }
   template <class B, class F>
   static void for_each_changing(ParameterStore<B>& store, const F& f) {
     for (std::size_t i = 0; i < store.count(); ++i)
-      if (!store.info(i).frozen) f(i);
-  }
-  template <class B>
-  static std::size_t read(ParameterStore<B>& store, std::size_t index, float* values) {
-    const auto count = static_cast<std::size_t>(store.info(index).shape.size());
-    store.segment_of(index).read(store.offset_of(index), std::span<float>(values, count));
-    return count;
+      if (!store.info(i).frozen) f(i, store.info(i));
   }
   static backend::cpu::StoredPrecision precision_of(std::string_view storage) {
     using backend::cpu::StoredPrecision;
@@ -234,7 +250,6 @@ class Telemetry final : private autograd::Observer {
   Records totals_;   ///< of this run
   autograd::NonFiniteSearch search_;
   std::vector<float> before_;
-  std::vector<float> after_;
 };
 
 }  // namespace halfstep
