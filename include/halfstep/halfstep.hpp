@@ -15,6 +15,7 @@
 #include <halfstep/autograd/elementwise.hpp>
 #include <halfstep/autograd/fp32_island.hpp>
 #include <halfstep/autograd/gather.hpp>
+#include <halfstep/autograd/largest_gradient.hpp>
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/matmul.hpp>
@@ -57,4 +58,5 @@
 #include <halfstep/train/choose_static_scale.hpp>
 #include <halfstep/train/evaluate.hpp>
 #include <halfstep/train/predictor.hpp>
+#include <halfstep/train/telemetry.hpp>
 #include <halfstep/train/trainer.hpp>

@@ -1,29 +1,11 @@
 #pragma once
 
+#include <halfstep/io/json_string.hpp>
 #include <halfstep/io/safetensors.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::io {
 
 namespace detail {
-
-/// A string as JSON; the text must be UTF-8.
-inline std::string json_string(std::string_view text) {
-  std::string quoted = "\"";
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = utf8_length(text, at);
-    if (length == 0) fail<IoError>("write_safetensors: the name '", text, "' is not UTF-8");
-    const auto c = static_cast<unsigned char>(text[at]);
-    constexpr std::string_view hexadecimal = "0123456789abcdef";
-    if (c == '"' || c == '\\')
-      (quoted += '\\') += static_cast<char>(c);
-    else if (c < 0x20)
-      ((quoted += "\\u00") += hexadecimal[c >> 4]) += hexadecimal[c & 15];
-    else
-      quoted.append(text, at, length);
-    at += length;
-  }
-  return quoted += '"';
-}
 
 inline void check_entry(const SafetensorsEntry& entry) {
   const auto bits = static_cast<std::uint64_t>(dtype_bits(entry.dtype));
@@ -61,15 +43,15 @@ inline void write_safetensors(const std::string& path, std::span<const Safetenso
   std::string header = "{";
   const char* separator = "\"__metadata__\":{";
   for (const auto& [key, value] : metadata) {
-    (header += separator) += detail::json_string(key);
-    (header += ':') += detail::json_string(value);
+    (header += separator) += json_string(key);
+    (header += ':') += json_string(value);
     separator = ",";
   }
   if (!metadata.empty()) header += '}';
   separator = metadata.empty() ? "" : ",";
   std::size_t offset = 0;
   for (const SafetensorsEntry* entry : order) {
-    (header += separator) += detail::json_string(entry->name);
+    (header += separator) += json_string(entry->name);
     ((header += ":{\"dtype\":\"") += entry->dtype) += "\",\"shape\":[";
     separator = "";  // before the first extent
     for (const Index extent : entry->shape) {

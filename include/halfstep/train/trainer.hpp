@@ -8,6 +8,7 @@
 #include <halfstep/optim/undecayed.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
 #include <halfstep/scale/skip_watch.hpp>
+#include <halfstep/train/telemetry.hpp>
 
 #include <optional>
 
@@ -82,9 +83,11 @@ class Trainer {
   ///                applied, and may look at them or change them: optim::clip_value(gradients, 1.0)
   template <class Batch, class Loss, class Change = Keep>
   StepReport<Backend> step(const Batch& batch, Loss&& loss, const Change& change = {}) {
-    Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
-    note_place(batch);
-    return apply(std::move(scaled), change);
+    return observed([&] {
+      Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
+      note_place(batch);
+      return apply(std::move(scaled), change);
+    });
   }
 
   /// One step over several micro-batches, as if they were one: each loss is taken as its share of
@@ -93,18 +96,23 @@ class Trainer {
   template <class Batches, class Loss>
   StepReport<Backend> step_over(const Batches& batches, Loss&& loss) {
     const auto count = static_cast<double>(std::size(batches));
-    std::optional<Gradients<Scaled, Setup>> sum;
-    for (const auto& batch : batches) {
-      auto scaled = scaler_.scale(loss(*model_, batch) * (1.0 / count));
-      if (sum)
-        sum = backward(scaled, std::move(*sum));
-      else
-        sum.emplace(backward(scaled));
-      note_place(batch);
-    }
-    if (!sum) fail<UsageError>("Trainer::step_over: there is no batch");
-    return apply(std::move(*sum), Keep{});
+    if (count == 0.0) fail<UsageError>("Trainer::step_over: there is no batch");
+    return observed([&] {
+      std::optional<Gradients<Scaled, Setup>> sum;
+      for (const auto& batch : batches) {
+        auto scaled = scaler_.scale(loss(*model_, batch) * (1.0 / count));
+        if (sum)
+          sum = backward(scaled, std::move(*sum));
+        else
+          sum.emplace(backward(scaled));
+        note_place(batch);
+      }
+      return apply(std::move(*sum), Keep{});
+    });
   }
+
+  /// From now on the telemetry, which outlives the trainer, looks into a step now and then.
+  void observe(Telemetry& telemetry) { telemetry_ = &telemetry; }
 
   /// Goes on with another model, the same module built under another Setup: precision by stage of
   /// training. Masters (or the most exact values there are), moments, counters, groups, schedule,
@@ -124,6 +132,7 @@ class Trainer {
     optim::continue_optimizer(next.optimizer_, optimizer_);
     next.settings_ = settings_;
     next.place_ = place_;
+    next.telemetry_ = telemetry_;
     next.kept_scale_ = kept_scale_;
     next.take_scale(scaler_);
     model_ = nullptr;
@@ -212,6 +221,13 @@ class Trainer {
     return settings;
   }
 
+  template <class Step>
+  StepReport<Backend> observed(const Step& step) {
+    if (telemetry_ == nullptr) return step();
+    return telemetry_->step(
+        model_->parameters(), [&] { return loss_scale(); }, step);
+  }
+
   template <class Change>
   StepReport<Backend> apply(Gradients<Scaled, Setup>&& scaled, const Change& change) {
     Gradients<Unscaled, Setup> gradients = scaler_.unscale(std::move(scaled));
@@ -228,6 +244,7 @@ class Trainer {
   OptimizerType optimizer_;
   ScalerType scaler_;
   SkipWatch watch_;
+  Telemetry* telemetry_ = nullptr;
   data::LoaderPosition place_;
   std::optional<train::KeptScale> kept_scale_;
 };

@@ -3,115 +3,215 @@
 #include <halfstep/backend/cpu/elementwise.hpp>
 #include <halfstep/ops/exponent_counts.hpp>
 
+#include <cmath>
+#include <cstring>
 #include <mutex>
+#include <optional>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
 
-/// What is known of a block of floats besides its exponents.
+/// What is found in a block of floats.
 struct ExponentBlock {
-  /// Whether it is nothing but zeros and numbers whose exponent the kernel gets right: no inf, no
-  /// NaN, and no number so small that dividing it by the unit leaves the normal floats.
+  static constexpr Index size = 1024;
+
+  /// Whether there is no inf, no NaN, and no number so small that its quotient by the unit has no
+  /// bin; the rest is only known where there is none.
   bool regular = true;
-  std::int64_t zeros = 0;
+  int first_bin = 0;
+  int last_bin = -1;              ///< below the first where all are zeros
   std::int64_t at_most_tiny = 0;  ///< zeros included
   float smallest = 0.0f;
   float largest = 0.0f;
+  std::int64_t counts[256 + 3];  ///< of the bins from the first to the last; four at a time
 };
 
-/// Takes the exponents out of a block of whole packets. Subtracting the unit's fraction from a
-/// number's bits borrows from the exponent where the number's significand is the smaller one.
+/// Counts the exponents of a block. Bin 0 is the smallest normal exponent; subtracting `least` from
+/// a number's bits borrows from the exponent where the number's fraction is below the unit's.
+///
+/// Bins are packed into bytes, in no order, and each is compared with all of them: a block's
+/// numbers have one or two dozen exponents, and vectors of bytes are compared in less time than a
+/// table is incremented.
 struct ExponentKernel {
-  std::uint32_t unit_fraction;  ///< in units of 2^-23, rounded up: what is below it stays below
-  std::uint32_t tiny;           ///< the bits of the largest float that counts as tiny
+  std::uint32_t least;  ///< the bits of the smallest number of bin 0
+  float tiny;           ///< the largest number that counts as such
 
   template <class N>
-  HALFSTEP_INLINE void operator()(const float* x, Index n, std::uint32_t* exponents,
-                                  ExponentBlock& block) const {
-    const std::uint32_t least = 0x00800000u + unit_fraction;
-    N low = load<N>(x);
-    N high = low;
-    Mask<N> regular = Mask<N>(true);
-    Bits<N> zeros = Bits<N>(0u);
+  HALFSTEP_INLINE void operator()(const float* x, ExponentBlock& block) const {
+    std::uint32_t packed[ExponentBlock::size / 4];
+    sort<N>(x, packed, block);
+    if (block.regular) count(packed, block);
+  }
+
+ private:
+  /// Both ends of what the lanes have met.
+  template <class N>
+  struct Ends {
+    Bits<N> low = Bits<N>(~0u);
+    Bits<N> high = Bits<N>(0u);
+    HALFSTEP_INLINE std::uint32_t lowest() const {
+      std::uint32_t result = low.v[0];
+      for (int lane = 1; lane < lanes<N>; ++lane)
+        result = low.v[lane] < result ? low.v[lane] : result;
+      return result;
+    }
+    HALFSTEP_INLINE std::uint32_t highest() const {
+      std::uint32_t result = high.v[0];
+      for (int lane = 1; lane < lanes<N>; ++lane)
+        result = high.v[lane] > result ? high.v[lane] : result;
+      return result;
+    }
+  };
+  template <class N>
+  struct Sorted {
+    Ends<N> words;  ///< of magnitudes less 1: zeros are the highest
+    N smallest;
+    N largest;
     Bits<N> small = Bits<N>(0u);
-    for (Index i = 0; i < n; i += lanes<N>) {
-      const N number = load<N>(x + i);
-      const Bits<N> magnitude = bits_of(number) & 0x7FFFFFFFu;
-      const Mask<N> zero = magnitude == 0u;
-      regular = regular & (zero | (magnitude - least < 0x7F800000u - least));
-      zeros = zeros + select(zero, Bits<N>(1u), 0u);
-      small = small + select(magnitude <= tiny, Bits<N>(1u), 0u);
-      low = select(number < low, number, low);
-      high = select(number > high, number, high);
-      store(from_bits<N>((magnitude - unit_fraction) >> 23),
-            reinterpret_cast<float*>(exponents + i));
+  };
+
+  template <class N>
+  HALFSTEP_INLINE void sort(const float* x, std::uint32_t* packed, ExponentBlock& block) const {
+    Sorted<N> sorted;
+    sorted.smallest = load<N>(x);
+    sorted.largest = sorted.smallest;
+    constexpr Index step = lanes<N>;
+    for (Index i = 0; i < ExponentBlock::size; i += 4 * step) {
+      const Bits<N> a = bin(load<N>(x + i), sorted);
+      const Bits<N> b = bin(load<N>(x + i + step), sorted);
+      const Bits<N> c = bin(load<N>(x + i + 2 * step), sorted);
+      const Bits<N> d = bin(load<N>(x + i + 3 * step), sorted);
+      const Bits<N> word = ((a >> 23) & 0xFFu) | ((b >> 15) & 0xFF00u) | ((c >> 7) & 0xFF0000u) |
+                           ((d << 1) & 0xFF000000u);
+      store(from_bits<N>(word), reinterpret_cast<float*>(packed + i / 4));
     }
-    block.regular = all(regular);
-    for (int lane = 0; lane < lanes<N>; ++lane) {
-      block.zeros += zeros.v[lane];
-      block.at_most_tiny += small.v[lane];
+    for (int lane = 0; lane < lanes<N>; ++lane) block.at_most_tiny += sorted.small.v[lane];
+    block.smallest = min(sorted.smallest);
+    block.largest = max(sorted.largest);
+    // Ends of magnitudes; 0 less 1 is above all.
+    const std::uint32_t lowest = sorted.words.lowest() + 1u;
+    const std::uint32_t highest = sorted.words.highest();
+    block.regular = highest < 0x7F800000u && (lowest == 0u || lowest >= least);
+    if (lowest == 0u) return;  // nothing but zeros
+    block.first_bin = static_cast<int>((lowest - least) >> 23);
+    block.last_bin = static_cast<int>((highest - least) >> 23);
+  }
+  /// The bin of a number, in bits 23 to 30; of 0 one above all others.
+  template <class N>
+  HALFSTEP_INLINE Bits<N> bin(const N& number, Sorted<N>& sorted) const {
+    const Bits<N> magnitude = bits_of(number) & 0x7FFFFFFFu;
+    const Bits<N> less_one = magnitude - 1u;
+    sorted.words.low = select(less_one < sorted.words.low, less_one, sorted.words.low);
+    sorted.words.high = select(magnitude > sorted.words.high, magnitude, sorted.words.high);
+    sorted.smallest = select(number < sorted.smallest, number, sorted.smallest);
+    sorted.largest = select(number > sorted.largest, number, sorted.largest);
+    sorted.small = sorted.small + select(from_bits<N>(magnitude) <= N(tiny), Bits<N>(1u), 0u);
+    return magnitude - least;
+  }
+
+  // The compiler splits these vectors where the processor's are shorter.
+  typedef std::uint8_t Bytes __attribute__((vector_size(32)));
+  typedef std::uint8_t StoredBytes __attribute__((vector_size(32), aligned(4), may_alias));
+
+  HALFSTEP_INLINE static void count(const std::uint32_t* packed, ExponentBlock& block) {
+    for (int first = block.first_bin; first <= block.last_bin; first += 4) {
+      const Bytes a = Bytes{} + static_cast<std::uint8_t>(first);
+      const Bytes b = a + std::uint8_t{1};
+      const Bytes c = a + std::uint8_t{2};
+      const Bytes d = a + std::uint8_t{3};
+      Bytes of_a{}, of_b{}, of_c{}, of_d{};  // at most 32 in each byte
+      for (Index i = 0; i < ExponentBlock::size / 4; i += 8) {
+        const Bytes bins = *reinterpret_cast<const StoredBytes*>(packed + i);
+        of_a -= (Bytes)(bins == a);
+        of_b -= (Bytes)(bins == b);
+        of_c -= (Bytes)(bins == c);
+        of_d -= (Bytes)(bins == d);
+      }
+      block.counts[first] = sum_of_bytes(of_a);
+      block.counts[first + 1] = sum_of_bytes(of_b);
+      block.counts[first + 2] = sum_of_bytes(of_c);
+      block.counts[first + 3] = sum_of_bytes(of_d);
     }
-    block.smallest = min(low);
-    block.largest = max(high);
+  }
+  HALFSTEP_INLINE static std::int64_t sum_of_bytes(const Bytes& bytes) {
+    std::uint64_t words[4];
+    std::memcpy(words, &bytes, sizeof words);
+    const std::uint64_t four = words[0] + words[1] + words[2] + words[3];  // 128 at most
+    constexpr std::uint64_t even = 0x00FF00FF00FF00FFu;
+    return static_cast<std::int64_t>(((four & even) + ((four >> 8) & even)) * 0x0001000100010001u >>
+                                     48);
   }
 };
 
 /// Counts the exponents of floats, block by block, on one thread.
 class ExponentTally {
  public:
-  static constexpr Index block = 1024;
+  static constexpr Index block = ExponentBlock::size;
 
   explicit ExponentTally(const ExponentScale& scale) : scale_(scale) {
     const BinaryParts unit(scale.unit);
-    unit_exponent_ = unit.exponent;
     constexpr std::uint64_t cut = (std::uint64_t{1} << 29) - 1;
-    kernel_.unit_fraction = static_cast<std::uint32_t>((unit.fraction + cut) >> 29);
+    // Rounded up: a float's fraction that is below the unit's stays below.
+    kernel_.least = 0x00800000u + static_cast<std::uint32_t>((unit.fraction + cut) >> 29);
     const double limit = std::min(scale.tiny * scale.unit, numeric_traits<float>::max);
-    const auto nearest = static_cast<float>(limit);
-    kernel_.tiny = __builtin_bit_cast(std::uint32_t, nearest);
-    if (static_cast<double>(nearest) > limit) --kernel_.tiny;
+    kernel_.tiny = static_cast<float>(limit);
+    if (static_cast<double>(kernel_.tiny) > limit)
+      kernel_.tiny = std::nextafter(kernel_.tiny, 0.0f);
+    first_exponent_ = -126 - unit.exponent;
   }
 
-  /// @param n  at most `block`
-  /// @param x  readable to the next whole packet of the widest kind, zeros after n
+  /// @param x  a whole block, of which the last are zeros and not counted
+  /// @param n  how many are counted
   void add(const float* x, Index n) {
-    const Index padded = (n + widest_packet - 1) / widest_packet * widest_packet;
     ExponentBlock found;
-    run_memory_bound(kernel_, x, padded, static_cast<std::uint32_t*>(exponents_), found);
+    run_memory_bound(kernel_, x, found);
     if (!found.regular) {
-      for (Index i = 0; i < n; ++i) counts_.add(static_cast<double>(x[i]), scale_);
+      for (Index i = 0; i < n; ++i) add(static_cast<double>(x[i]));
       return;
     }
-    // Four tables: equal neighbours do not wait for each other's store.
-    for (Index i = 0; i < padded; i += 4)
-      for (Index table = 0; table < 4; ++table) ++tables_[table][exponents_[i + table]];
-    counts_.zeros += found.zeros - (padded - n);
-    counts_.tiny += found.at_most_tiny - found.zeros;
-    if (padded == n) {
-      counts_.widen(static_cast<double>(found.smallest), static_cast<double>(found.largest));
-    } else {
-      for (Index i = 0; i < n; ++i)
-        counts_.widen(static_cast<double>(x[i]), static_cast<double>(x[i]));
+    std::int64_t zeros = block;
+    for (int bin = found.first_bin; bin <= found.last_bin; ++bin) {
+      bins_[bin] += found.counts[bin];
+      zeros -= found.counts[bin];
     }
+    zeros_ += zeros - (block - n);
+    tiny_ += found.at_most_tiny - zeros;
+    // Zeros after the last number are of no account.
+    const Index counted = n == block ? 0 : n;
+    if (n == block) widen(found.smallest, found.largest);
+    for (Index i = 0; i < counted; ++i) widen(x[i], x[i]);
   }
+  /// Counts one number as the definition says.
+  void add(double x) {
+    if (!others_) others_.emplace();
+    others_->add(x, scale_);
+  }
+  void add_tiny(std::int64_t count) { tiny_ += count; }
 
-  /// All that was counted. No regular number lies at the ends, 0 and above 254, but zeros do.
-  const ExponentCounts& finish() {
-    for (std::size_t e = 1; e < 255; ++e) {
-      const std::int64_t count =
-          std::int64_t{tables_[0][e]} + tables_[1][e] + tables_[2][e] + tables_[3][e];
-      if (count != 0) counts_.at(static_cast<int>(e) - 127 - unit_exponent_) += count;
-    }
-    return counts_;
+  /// Adds all that was counted.
+  void add_to(ExponentCounts& counts) const {
+    if (others_) counts.add(*others_);
+    for (int bin = 0; bin < 255; ++bin)
+      if (bins_[bin] != 0) counts.at(first_exponent_ + bin) += bins_[bin];
+    counts.zeros += zeros_;
+    counts.tiny += tiny_;
+    counts.widen(static_cast<double>(smallest_), static_cast<double>(largest_));
   }
-  ExponentCounts& counts() { return counts_; }
 
  private:
+  void widen(float low, float high) {
+    smallest_ = std::min(smallest_, low);
+    largest_ = std::max(largest_, high);
+  }
+
   ExponentScale scale_;
-  int unit_exponent_ = 0;
   ExponentKernel kernel_{};
-  ExponentCounts counts_;
-  std::uint32_t exponents_[block];
-  std::uint32_t tables_[4][512] = {};
+  int first_exponent_ = 0;  ///< of bin 0
+  std::int64_t bins_[255] = {};
+  std::int64_t zeros_ = 0;
+  std::int64_t tiny_ = 0;
+  float smallest_ = std::numeric_limits<float>::infinity();
+  float largest_ = -std::numeric_limits<float>::infinity();
+  std::optional<ExponentCounts> others_;  ///< what no regular block held
 };
 
 /// Counts in pieces of so many numbers on as many threads as there are; `piece(tally, first, last)`
@@ -119,15 +219,13 @@ class ExponentTally {
 template <class Piece>
 void count_in_pieces(Index n, const ExponentScale& scale, ExponentCounts* into,
                      const Piece& piece) {
-  constexpr Index grain = 64 * ExponentTally::block;
   *into = ExponentCounts{};
   std::mutex merging;
-  parallel_for(n, grain, [&](Index first, Index last) {
+  parallel_for(n, 64 * ExponentTally::block, [&](Index first, Index last) {
     ExponentTally tally(scale);
     piece(tally, first, last);
-    const ExponentCounts& found = tally.finish();
     const std::lock_guard lock(merging);
-    into->add(found);
+    tally.add_to(*into);
   });
 }
 
@@ -136,7 +234,7 @@ template <class T>
 void count_exponents(Index n, const T* x, const ExponentScale& scale, ExponentCounts* into) {
   count_in_pieces(n, scale, into, [&](ExponentTally& tally, Index first, Index last) {
     if constexpr (std::is_same_v<T, double>) {
-      for (Index i = first; i < last; ++i) tally.counts().add(x[i], scale);
+      for (Index i = first; i < last; ++i) tally.add(x[i]);
     } else {
       constexpr Index block = ExponentTally::block;
       alignas(64) float wide[block];

@@ -72,7 +72,7 @@ inline void count_updates(Index n, const float* before, const float* after,
                          static_cast<float*>(update), block, below);
       }
       tally.add(update, count);
-      tally.counts().tiny += below;
+      tally.add_tiny(below);
     }
   });
 }
