@@ -32,9 +32,8 @@ template <class Model, class Rule>
 void train_to(int epoch, hs::Trainer<Model, Rule>& trainer, const Data& data,
               const Options& options, app::JsonLines& json) {
   using Setup = typename Model::Setup;
-  hs::data::Loader<Setup> loader(data.first,
-                                 {.batch_size = options.batch,
-                                  .seed = static_cast<std::uint64_t>(options.seed)});
+  hs::data::Loader<Setup> loader(
+      data.first, {.batch_size = options.batch, .seed = static_cast<std::uint64_t>(options.seed)});
   loader.set_position(trainer.place());
   while (trainer.place().epoch < epoch) {
     double loss = 0.0;

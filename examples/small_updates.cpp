@@ -34,9 +34,8 @@ void train(const std::string& name, const std::string& beside, const Data& data,
   Classifier<Setup> model;
   model.initialise(static_cast<std::uint64_t>(options.seed));
   hs::Trainer trainer(model, hs::optim::AdamW{.learning_rate = *options.learning_rate});
-  hs::data::Loader<Setup> loader(data.first,
-                                 {.batch_size = options.batch,
-                                  .seed = static_cast<std::uint64_t>(options.seed)});
+  hs::data::Loader<Setup> loader(
+      data.first, {.batch_size = options.batch, .seed = static_cast<std::uint64_t>(options.seed)});
   double loss = 0.0;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     double sum = 0.0;

@@ -57,7 +57,8 @@ TEST_F(Checkpoint, RefusesWhatIsNotOfThisRunByNameAndChangesNothing) {
   mixed.step(0);
   const auto before = all_state(mixed.trainer);
   const auto refuses = [&](const std::string& file, const std::string& part) {
-    const std::string message = message_of<Error>([&] { io::load_checkpoint(mixed.trainer, file); });
+    const std::string message =
+        message_of<Error>([&] { io::load_checkpoint(mixed.trainer, file); });
     EXPECT_NE(message.find(part), std::string::npos) << message;
     EXPECT_EQ(all_state(mixed.trainer), before);
   };

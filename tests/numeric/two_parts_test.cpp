@@ -44,10 +44,10 @@ Outcome<Parts, T> round_trip(InstructionSet set, const std::vector<float>& value
   Outcome<Parts, T> out{std::vector<T>(values.size()),
                         std::vector<typename Parts::Rest>(values.size()),
                         std::vector<float>(values.size())};
-  run_on(set,
-         RoundTrip<Parts, T>{values.data(), out.weights.data(), out.rests.data(),
-                             out.joined.data()},
-         std::ptrdiff_t{0}, static_cast<std::ptrdiff_t>(values.size()));
+  run_on(
+      set,
+      RoundTrip<Parts, T>{values.data(), out.weights.data(), out.rests.data(), out.joined.data()},
+      std::ptrdiff_t{0}, static_cast<std::ptrdiff_t>(values.size()));
   return out;
 }
 template <class Parts, class T>
@@ -169,9 +169,9 @@ TEST(TwoParts, ACompensationKeepsAsManyDigitsAgain) {
       Parts::split(value, weight, rest);
       if (!std::isfinite(weight)) continue;
       ASSERT_EQ(weight, to_float(storage_cast<T>(value)));
-      // What rounding took is at most u |value| (or half the smallest spacing), and is rounded by u.
-      const double taken =
-          std::max(u * std::fabs(value), 0.5 * numeric_traits<T>::min_subnormal);
+      // What rounding took is at most u |value| (or half the smallest spacing), and is rounded by
+      // u.
+      const double taken = std::max(u * std::fabs(value), 0.5 * numeric_traits<T>::min_subnormal);
       const double bound = std::max(u * taken, 0.5 * numeric_traits<T>::min_subnormal);
       ASSERT_LE(std::fabs(static_cast<double>(weight) + rest - static_cast<double>(value)), bound);
     }

@@ -86,9 +86,8 @@ TEST(Groups, TwoOptimizersShareAModelAndEachSkipsAlone) {
   const auto inner = model.parameters().only({0});
   const auto outer = model.parameters().without({0});
   Optimizer of_inner(inner, sgd);
-  Optimizer of_outer(outer, optim::MasterWeights{optim::AdamW{.learning_rate = 0.5,
-                                                             .epsilon = 0.0,
-                                                             .weight_decay = 0.0}});
+  Optimizer of_outer(outer, optim::MasterWeights{optim::AdamW{
+                                .learning_rate = 0.5, .epsilon = 0.0, .weight_decay = 0.0}});
   {
     auto [a, b] = model.gradients({-1.0}).split(inner, outer);
     EXPECT_EQ(a.norm(), std::sqrt(2.0)) << "of its own part";

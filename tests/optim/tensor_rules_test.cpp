@@ -58,8 +58,8 @@ Vector adafactor_by_the_paper(const optim::Adafactor& s, Vector w, std::size_t r
     for (std::size_t i = 0; i < w.size(); ++i)
       u[i] = g[i] / std::sqrt(r[i / columns] * c[i % columns] / total);
     const double clip = std::max(1.0, root_mean_square(u) / s.clip);
-    const double alpha = std::max(s.epsilon2, root_mean_square(w)) *
-                         std::min(s.learning_rate, 1.0 / std::sqrt(t));
+    const double alpha =
+        std::max(s.epsilon2, root_mean_square(w)) * std::min(s.learning_rate, 1.0 / std::sqrt(t));
     for (std::size_t i = 0; i < w.size(); ++i) w[i] -= alpha * u[i] / clip;
   }
   return w;

@@ -30,8 +30,7 @@ struct TwoParts {
         scaler(model.parameters(), DynamicLossScaling{.initial_scale = 1024.0}) {}
 
   Parameters<Half> divided() {
-    if (model.store().count() == 0)
-      model.add<float16>("a", {1.0}, 0).add<float16>("b", {1.0}, 1);
+    if (model.store().count() == 0) model.add<float16>("a", {1.0}, 0).add<float16>("b", {1.0}, 1);
     return model.parameters();
   }
   Gradients<Scaled, Half> gradients(double of_b = 0.25) {

@@ -29,9 +29,8 @@ struct SmallNet : nn::Module<S> {
   auto operator()(const nn::Input<S>& x) const {
     if (this->training()) {
       Tensor<float> now({2});
-      const ReduceProblem columns{.reduced = x.shape()[0],
-                                  .inner = 2,
-                                  .scale = 1.0 / static_cast<double>(x.shape()[0])};
+      const ReduceProblem columns{
+          .reduced = x.shape()[0], .inner = 2, .scale = 1.0 / static_cast<double>(x.shape()[0])};
       S::Backend::template reduce<Reduction::sum>(columns, formulas::Identity{}, now.data(),
                                                   x.value().data());
       mean.observe(now, 0.25);

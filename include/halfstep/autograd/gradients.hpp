@@ -144,7 +144,8 @@ class [[nodiscard]] Gradients {
     require("read");
     const std::size_t index = store_->find(name);
     if (!has(store_->segment_of(index)))
-      fail<UsageError>("read gradients: parameter '", name, "' is frozen or in another token's part");
+      fail<UsageError>("read gradients: parameter '", name,
+                       "' is frozen or in another token's part");
     std::vector<float> values(static_cast<std::size_t>(store_->info(index).shape.size()));
     store_->segment_of(index).read_gradients(accumulated_, store_->offset_of(index), values);
     const double multiplier = download().multiplier();

@@ -194,9 +194,9 @@ class ParameterStore {
     visit(types, segment_of(index), [&](auto& segment) { f(segment, entries_[index].offset); });
   }
 
-  /// Calls visitor(name, tensor) for all that the model holds besides gradients: weights as they are
-  /// stored, what lies beside them, statistics, and where random numbers are. The tensors share the
-  /// model's memory and may be written. Waits.
+  /// Calls visitor(name, tensor) for all that the model holds besides gradients: weights as they
+  /// are stored, what lies beside them, statistics, and where random numbers are. The tensors share
+  /// the model's memory and may be written. Waits.
   template <class... Types, class Visitor>
   void visit_state(StorageList<Types...> types, Visitor&& visitor) {
     lay_out();
@@ -323,7 +323,7 @@ class ParameterStore {
     entry.offset = segment.reserve(entry.info.shape);
     entry.slot = segment.slots().size();
     segment.slots().emplace_back(
-        new autograd::ParameterSlot<T, B>(segment, entry.offset, entry.info.shape));
+        new autograd::ParameterSlot<T, B>(segment.gradients(), entry.offset, entry.info.shape));
     segment.slots().back()->set_label(entry.info.name);
   }
   template <class... Types, class F>

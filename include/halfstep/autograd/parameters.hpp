@@ -82,8 +82,8 @@ class Parameters {
     }
     if (found == 0)
       fail<UsageError>("there is no parameter whose name matches '", pattern, "' in this model",
-                       count() == 0 ? "" : "; the first one is '",
-                       count() == 0 ? "" : info(0).name, count() == 0 ? "" : "'");
+                       count() == 0 ? "" : "; the first one is '", count() == 0 ? "" : info(0).name,
+                       count() == 0 ? "" : "'");
     return found;
   }
 

@@ -1,20 +1,16 @@
 #pragma once
 
-#include <halfstep/autograd/variable.hpp>
+#include <halfstep/autograd/parameter_slot.hpp>
 #include <halfstep/numeric/numeric_traits.hpp>
 #include <halfstep/numeric/two_parts.hpp>
 #include <halfstep/ops/finite_check.hpp>
 #include <halfstep/ops/formula.hpp>
 
 #include <cstring>
-#include <memory>
 #include <string_view>
 #include <vector>
 
 namespace halfstep::inline HALFSTEP_ABI::autograd {
-
-template <class T, class B>
-class Segment;
 
 /// sum += x total_scale / x_scale: gradients of one loss scale added to those of another.
 struct AddAtScale {
@@ -28,54 +24,6 @@ struct AddAtScale {
     }
   };
   HALFSTEP_HOST_DEVICE Ready prepared() const { return {*total_scale / *x_scale}; }
-};
-
-/// A parameter as a leaf: its gradient lies in its segment's arena.
-template <class T, class B>
-class ParameterSlot final : public Slot<T, B> {
- public:
-  using Destination = typename Slot<T, B>::Destination;
-
-  ParameterSlot(Segment<T, B>& segment, Index offset, const Shape& shape)
-      : Slot<T, B>("parameter", shape), segment_(&segment), offset_(offset) {}
-
-  void backward() override {}
-  void for_each_input(void (*)(Node*, void*), void*) const override {}
-  TensorRole role() const override { return TensorRole::parameter; }
-  bool written() const override { return written_; }
-  Destination destination() override {
-    if (segment_->gradients().empty())
-      fail<UsageError>("backward: this loss depends on a model's parameters; hand them over: ",
-                       "backward(loss, model.parameters())");
-    const bool accumulate = std::exchange(written_, true);
-    return {gradient_view(), accumulate};
-  }
-  void give(const TensorOf<T, B>& gradient) override {
-    const Destination to = destination();
-    if (to.accumulate)
-      B::for_each_element(this->shape_.size(), Add{}, in_out(to.view), in(gradient.view()));
-    else
-      B::copy(this->shape_.size(), gradient.data(), to.view.data());
-  }
-  std::optional<ObservedTensor> observed_gradient() const override {
-    if (!written_) return std::nullopt;
-    return ObservedTensor::of<T, B>(this->label(), this->role(), gradient_view());
-  }
-
-  Index offset() const { return offset_; }
-  ViewOf<T, B> gradient_view() const;
-  /// Before a backward pass: what the arena holds is of the step before.
-  void forget() { written_ = false; }
-  /// After a backward pass: a gradient that nobody wrote is zero, never stale.
-  void settle() {
-    if (std::exchange(written_, true)) return;
-    B::clear(this->shape_.size(), gradient_view().data());
-  }
-
- private:
-  Segment<T, B>* segment_;
-  Index offset_;
-  bool written_ = false;
 };
 
 /// What is kept beside 16-bit weights, so that updates smaller than half an ulp survive.
@@ -219,7 +167,8 @@ class Segment final : public SegmentBase<B> {
   Index value_bytes() const override { return values_.size() * Index{sizeof(T)}; }
   Index gradient_bytes() const override { return gradients_.size() * Index{sizeof(T)}; }
   Index beside_bytes() const override {
-    return masters_.size() * Index{sizeof(float)} + remainders_.size() * Index{sizeof(remainder16)} +
+    return masters_.size() * Index{sizeof(float)} +
+           remainders_.size() * Index{sizeof(remainder16)} +
            compensations_.size() * Index{sizeof(T)};
   }
   bool has_gradients() const override { return !gradients_.empty(); }
@@ -380,10 +329,5 @@ class Segment final : public SegmentBase<B> {
   TensorOf<T, B> aside_;  ///< of 32-bit storage; what has 16 bits is added up in the accumulators
   std::vector<Handle<ParameterSlot<T, B>>> slots_;
 };
-
-template <class T, class B>
-ViewOf<T, B> ParameterSlot<T, B>::gradient_view() const {
-  return {segment_->gradients().data() + offset_, this->shape_};
-}
 
 }  // namespace halfstep

@@ -26,8 +26,8 @@ inline std::string_view dtype_of_storage(std::string_view storage) {
                                                      : "F32";
 }
 
-/// Writes a model's parameters and statistics, by name, as a safetensors file. The file takes its name only when
-/// it is complete.
+/// Writes a model's parameters and statistics, by name, as a safetensors file. The file takes its
+/// name only when it is complete.
 /// @throws IoError  it cannot be written; an older file of that name is unchanged
 template <class Model>
 void save(const Model& model, const std::string& path, const SaveSettings& settings = {}) {
@@ -62,9 +62,9 @@ void save(const Model& model, const std::string& path, const SaveSettings& setti
   write_safetensors(path, entries, settings.metadata);
 }
 
-/// Reads a model's parameters and statistics from a safetensors file: masters where the model keeps them, and the
-/// weights rounded from them. Every parameter must be in the file under its name with its shape,
-/// and nothing else may be.
+/// Reads a model's parameters and statistics from a safetensors file: masters where the model keeps
+/// them, and the weights rounded from them. Every parameter must be in the file under its name with
+/// its shape, and nothing else may be.
 ///
 /// @throws IoError     the file is not what it should be, lacks a parameter or has another
 /// @throws ShapeError  a tensor has another shape

@@ -11,8 +11,7 @@ class Statistic {
  public:
   Statistic(const ModuleBase<Backend>& owner, std::string_view name, const Shape& shape,
             float start)
-      : store_(owner.store()),
-        index_(store_->add_statistic(owner.name_of(name), shape, start)) {}
+      : store_(owner.store()), index_(store_->add_statistic(owner.name_of(name), shape, start)) {}
 
   /// What was committed by the steps so far.
   const TensorOf<float, Backend>& operator()() const { return store_->statistics().value(index_); }

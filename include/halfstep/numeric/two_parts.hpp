@@ -32,7 +32,8 @@ struct RemainderParts {
   /// Whether an FP32 number may be too large.
   static constexpr bool has_limit = std::same_as<T, float16>;
   /// The largest magnitude that has a place.
-  static constexpr float limit = has_limit ? 65504.0f + 32.0f * 32760.0f / 65536.0f : 0x1.FFFFFEp127f;
+  static constexpr float limit =
+      has_limit ? 65504.0f + 32.0f * 32760.0f / 65536.0f : 0x1.FFFFFEp127f;
 
   template <Number N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE static N join(const N& weight, const N& rest) {

@@ -31,8 +31,12 @@ struct Adafactor {
   HALFSTEP_HOST_DEVICE Coefficients at(std::int64_t step, double rate) const {
     const double t = static_cast<double>(step);
     const double ceiling = 1.0 / std::sqrt(t);
-    return {std::pow(t, beta2_decay), rate,     rate < ceiling ? rate : ceiling,
-            weight_decay,             epsilon1, epsilon2,
+    return {std::pow(t, beta2_decay),
+            rate,
+            rate < ceiling ? rate : ceiling,
+            weight_decay,
+            epsilon1,
+            epsilon2,
             clip};
   }
 
@@ -111,8 +115,8 @@ struct Adafactor {
   };
 
   template <class B, class Step, class G, class F, class M>
-  void direction(const Step& step, const Shape& shape, const G* gradient,
-                 const F* weight, M* state, F* update) const {
+  void direction(const Step& step, const Shape& shape, const G* gradient, const F* weight, M* state,
+                 F* update) const {
     const Index n = shape.size();
     if (factored(shape)) {
       estimate<B>(step, shape, gradient, state, update);
@@ -141,8 +145,8 @@ struct Adafactor {
   /// Moves the means of rows and columns, and writes v to `update`: one product of a row's and a
   /// column's means for each matrix.
   template <class B, class Step, class G, class F, class M>
-  static void estimate(const Step& step, const Shape& shape, const G* gradient,
-                       M* state, F* update) {
+  static void estimate(const Step& step, const Shape& shape, const G* gradient, M* state,
+                       F* update) {
     const Index columns = shape[-1];
     const Index rows = shape[-2];
     const Index matrices = shape.size() / (rows * columns);
@@ -157,10 +161,9 @@ struct Adafactor {
       B::convert(count, static_cast<const M*>(means), wide.data());
       return wide;
     };
-    const TensorOf<F, B> row = average({.outer = matrices * rows,
-                                        .reduced = columns,
-                                        .scale = 1.0 / static_cast<double>(columns)},
-                                       state);
+    const TensorOf<F, B> row = average(
+        {.outer = matrices * rows, .reduced = columns, .scale = 1.0 / static_cast<double>(columns)},
+        state);
     const TensorOf<F, B> column = average({.outer = matrices,
                                            .reduced = rows,
                                            .inner = columns,

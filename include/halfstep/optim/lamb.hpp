@@ -52,8 +52,8 @@ struct LAMB {
   };
 
   template <class B, class Step, class G, class F, class M>
-  void direction(const Step& step, const Shape& shape, const G* gradient,
-                 const F* weight, M* state, F* update) const {
+  void direction(const Step& step, const Shape& shape, const G* gradient, const F* weight, M* state,
+                 F* update) const {
     const Index n = shape.size();
     B::for_each_element(n, step_pass(step, Direction{}), In<G>{gradient}, In<F>{weight},
                         InOut<M>{state}, InOut<M>{state + n}, Out<F>{update});

@@ -82,8 +82,8 @@ class Optimizer {
         optim::BeginStep{gradients.state(), random_step, attempted(), applied(), record.data()});
     rules_.evaluate(applied(), coefficients_.data());
 
-    optim::StepContext<Rule> context{
-        gradients.state(), nullptr, random_step, store()->seed(), 0, out_of_range_.data()};
+    optim::StepContext<Rule> context{gradients.state(), nullptr, random_step,
+                                     store()->seed(),   0,       out_of_range_.data()};
     std::size_t next = 0;
     gradients.for_each_arena([&](auto& segment, const auto& gradient) {
       const std::size_t at = find_segment(segment, next);
@@ -161,8 +161,8 @@ class Optimizer {
       const auto& segment = store()->segment_of(i);
       if (!serves(segment)) continue;
       const ParameterInfo& info = store()->info(i);
-      visit_moments(info, store()->offset_of(i), segment.size(),
-                    arenas_[find_segment(segment, 0)], visitor);
+      visit_moments(info, store()->offset_of(i), segment.size(), arenas_[find_segment(segment, 0)],
+                    visitor);
     }
   }
 
@@ -275,9 +275,9 @@ class Optimizer {
                                        updates.data() + offset);
     }
     using Adding = typename optim::Rewrapped<Wrapper, optim::AddUpdate>::type;
-    const optim::StepContext<optim::AddUpdate> adding{
-        context.gradients, no_coefficients_.data(), context.attempted,
-        context.seed,      context.segment,         context.out_of_range};
+    const optim::StepContext<optim::AddUpdate> adding{context.gradients, no_coefficients_.data(),
+                                                      context.attempted, context.seed,
+                                                      context.segment,   context.out_of_range};
     Adding::template update<Backend>(adding, segment, in(updates.read()));
   }
 
@@ -285,8 +285,7 @@ class Optimizer {
   void visit_moments(const ParameterInfo& info, Index offset, Index segment_size, Arena& arena,
                      Visitor&& visitor) {
     const auto part = [&](const std::string& name, Index first, const Shape& shape) {
-      TensorOf<Moment, Backend> moment =
-          arena.moments.rows(first, shape.size()).reshaped(shape);
+      TensorOf<Moment, Backend> moment = arena.moments.rows(first, shape.size()).reshaped(shape);
       visitor(info.name + name, moment);
     };
     if constexpr (optim::ElementRule<Rule>) {
@@ -294,8 +293,7 @@ class Optimizer {
         part("/moment" + std::to_string(m), m * segment_size + offset, info.shape);
     } else {
       for (const auto& [of_parameter, place] : arena.places)
-        if (of_parameter == offset)
-          part("/state", place, Shape{rule().state_size(info.shape)});
+        if (of_parameter == offset) part("/state", place, Shape{rule().state_size(info.shape)});
     }
   }
 
@@ -322,7 +320,7 @@ class Optimizer {
 
   Parameters<Setup> parameters_;
   optim::GroupRules<Rule, Backend> rules_;
-  std::vector<Arena> arenas_;  ///< per segment of the model
+  std::vector<Arena> arenas_;                 ///< per segment of the model
   TensorOf<std::int64_t, Backend> counters_;  ///< steps attempted, steps applied
   TensorOf<Coefficients, Backend> coefficients_;
   TensorOf<optim::AddUpdate::Coefficients, Backend> no_coefficients_;

@@ -19,8 +19,8 @@ struct BeginStep {
     ++*random_step;
     ++*attempted;
     if (reason == SkipReason::none) ++*applied;
-    *record = {gradients->loss,        gradients->scale,  gradients->norm,
-               gradients->clip_factor, *applied, reason};
+    *record = {gradients->loss,        gradients->scale, gradients->norm,
+               gradients->clip_factor, *applied,         reason};
   }
 };
 

@@ -13,8 +13,9 @@ namespace halfstep::inline HALFSTEP_ABI::optim {
 ///   Index state_size(const Shape&) const         numbers kept for a parameter, zero at first
 ///   void direction<B>(const Step&, const Shape&, const G* gradient, const F* weight,
 ///                     M* state, F* update) const
-///       Step is StepContext<R>; asks the backend B for what changes the state and writes the update. Gradients are stored
-///       (StepPass unscales them); a skipped step must leave the state as it is (StepPass skips).
+///       Step is StepContext<R>; asks the backend B for what changes the state and writes the
+///       update. Gradients are stored (StepPass unscales them); a skipped step must leave the state
+///       as it is (StepPass skips).
 template <class R>
 concept TensorRule = requires(const R& rule, const Shape& shape) {
   requires R::per_tensor;

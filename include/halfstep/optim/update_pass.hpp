@@ -14,7 +14,7 @@ struct StepContext {
   const CoefficientsOf<R>* coefficients = nullptr;  ///< of the segment's group
   const std::int64_t* attempted = nullptr;          ///< this step's number, skipped ones counted
   std::uint64_t seed = 0;
-  std::uint32_t segment = 0;  ///< tells segments' random numbers apart
+  std::uint32_t segment = 0;             ///< tells segments' random numbers apart
   std::int32_t* out_of_range = nullptr;  ///< raised where a weight has no place for its master
 };
 

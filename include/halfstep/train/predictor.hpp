@@ -32,7 +32,8 @@ class Predictor {
   static Predictor load(const std::string& path, Arguments&&... arguments) {
     auto model = std::make_shared<Model>(std::forward<Arguments>(arguments)...);
     io::load(*model, path);
-    model->store()->for_each_segment([](auto& segment) { segment.keep(autograd::Beside::nothing); });
+    model->store()->for_each_segment(
+        [](auto& segment) { segment.keep(autograd::Beside::nothing); });
     return Predictor(std::move(model));
   }
 

@@ -139,8 +139,8 @@ class Trainer {
     return next;
   }
 
-  /// Calls visitor(name, tensor) for all that training goes on from, to the bit; io::save_checkpoint
-  /// and io::load_checkpoint are such visitors. Waits.
+  /// Calls visitor(name, tensor) for all that training goes on from, to the bit;
+  /// io::save_checkpoint and io::load_checkpoint are such visitors. Waits.
   template <class Visitor>
   void visit_state(Visitor&& visitor) {
     const auto under = [&](const char* folder) {
