@@ -28,7 +28,7 @@ struct SmallNet : nn::Module<S> {
 
   auto operator()(const nn::Input<S>& x) const {
     if (this->training()) {
-      Tensor<float> now({2});
+      TensorOf<float, typename S::Backend> now(Shape{2});
       const ReduceProblem columns{
           .reduced = x.shape()[0], .inner = 2, .scale = 1.0 / static_cast<double>(x.shape()[0])};
       S::Backend::template reduce<Reduction::sum>(columns, formulas::Identity{}, now.data(),
@@ -48,18 +48,24 @@ struct SmallBatch {
 /// The batch of a step, the same numbers in every precision; `poison` takes an input's place.
 template <class S>
 SmallBatch<S> small_batch(int step, float poison = 0.0f) {
+  using T = typename S::Activation;
+  using B = typename S::Backend;
   constexpr Index rows = 6;
-  Tensor<typename S::Activation> x({rows, 2});
-  Tensor<float> y({rows, 1});
+  std::vector<T> x;
+  std::vector<float> y;
   for (Index i = 0; i < rows; ++i) {
     const float a = static_cast<float>((i + step) % 5) - 2.0f;
     const float b = static_cast<float>((2 * i + step) % 3) - 1.0f;
-    x.data()[2 * i] = storage_cast<typename S::Activation>(a);
-    x.data()[2 * i + 1] = storage_cast<typename S::Activation>(b);
-    y.data()[i] = (3.0f * a - 2.0f * b) / 64.0f;
+    x.push_back(storage_cast<T>(a));
+    x.push_back(storage_cast<T>(b));
+    y.push_back((3.0f * a - 2.0f * b) / 64.0f);
   }
-  if (poison != 0.0f) x.data()[0] = storage_cast<typename S::Activation>(poison);
-  return {x, y, {0, step + 1}};
+  if (poison != 0.0f) x[0] = storage_cast<T>(poison);
+  TensorOf<T, B> inputs({rows, 2});
+  TensorOf<float, B> targets({rows, 1});
+  B::upload(std::span<const T>(x), inputs.data());
+  B::upload(std::span<const float>(y), targets.data());
+  return {inputs, targets, {0, step + 1}};
 }
 inline constexpr auto small_loss = [](const auto& model, const auto& batch) {
   return mse_loss(cast<float>(model(batch.x)), batch.y);
