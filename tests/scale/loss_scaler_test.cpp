@@ -383,8 +383,8 @@ TEST(LossScaler, RefusesAStateThatItsSettingsCannotHaveAndKeepsItsOwn) {
       {disabled, "enabled = 0"},
       {of_two, "2 losses"},
       {of_none, "0 losses"}};
-  for (const auto& [bad, part] : table) {
-    EXPECT_PRED2(names, message_of([&] { training.scaler.load_state(bad); }), part);
+  for (const auto& one : table) {
+    EXPECT_PRED2(names, message_of([&] { training.scaler.load_state(one.first); }), one.second);
     EXPECT_EQ(training.scaler.state(), before);
   }
   Training fixed(StaticLossScaling{.scale = 8.0});

@@ -15,7 +15,6 @@ namespace halfstep::test {
 namespace {
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// A training of two weights whose gradients are chosen.
 template <class B>
