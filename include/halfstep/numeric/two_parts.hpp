@@ -14,9 +14,16 @@ namespace halfstep::inline HALFSTEP_ABI::inline HALFSTEP_ISA {
 /// The number of T nearest to `value`, ties to even: what storing it gives.
 template <Storage T, Number N>
 HALFSTEP_INLINE N rounded_to(const N& value) {
-  T stored[lanes<N>];
-  store(value, stored);
-  return load<N>(static_cast<const T*>(stored));
+  if constexpr (std::same_as<T, bfloat16> && !std::same_as<N, double>) {
+    // In registers, where a store and a load would wait for each other.
+    const Bits<N> word = bits_of(value);
+    const Bits<N> rounded = word + (((word >> 16) & Bits<N>(1u)) + Bits<N>(0x7FFFu));
+    return select(value != value, value, from_bits<N>(rounded & Bits<N>(0xFFFF0000u)));
+  } else {
+    T stored[lanes<N>];
+    store(value, stored);
+    return load<N>(static_cast<const T*>(stored));
+  }
 }
 
 /// The weight, and the 16 bits that the FP32 number has below it.
@@ -68,11 +75,11 @@ struct RemainderParts {
       const Mask<N> beyond = !(abs(value) <= N(limit));
       const N magnitude = select(beyond, N(limit), abs(value));
       const N step = spacing(magnitude);
-      const N whole = floor(magnitude / step + N(0.5f)) * step;
+      const N whole = floor(fma(magnitude, inverse(step), N(0.5f))) * step;
       weight = with_sign_of(value, whole);
       // In units of the weight's spacing, which is twice as wide where rounding reached a power of
       // two. Below 2^-17 the value has more digits than there are units.
-      const N units = (magnitude - whole) / spacing(whole) * N(65536.0f);
+      const N units = (magnitude - whole) * (inverse(spacing(whole)) * N(65536.0f));
       rest = min(round_to_int(units), N(32767.0f));
       return beyond;
     }
@@ -84,6 +91,11 @@ struct RemainderParts {
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE static N spacing(const N& magnitude) {
     const N power = from_bits<N>(bits_of(magnitude) & Bits<N>(0x7F800000u));
     return max(power, N(0x1p-14f)) * N(0x1p-10f);
+  }
+  /// 1 / a power of two, without a division.
+  template <Number N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE static N inverse(const N& power) {
+    return from_bits<N>(Bits<N>(0x7F000000u) - bits_of(power));
   }
   template <Number N>
   HALFSTEP_HOST_DEVICE HALFSTEP_INLINE static N with_sign_of(const N& sign, const N& magnitude) {

@@ -12,6 +12,7 @@ struct TwoPartPass {
   StepContext<R> context;
 
   struct Ready : PreparedRule<R> {
+    static constexpr bool compute_bound = true;
     std::int32_t* out_of_range;
     HALFSTEP_HOST_DEVICE explicit Ready(const StepContext<R>& context)
         : PreparedRule<R>(context), out_of_range(context.out_of_range) {}
