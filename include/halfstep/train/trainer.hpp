@@ -83,8 +83,9 @@ class Trainer {
     });
   }
 
-  /// From now on the telemetry, which outlives the trainer, looks into a step now and then.
-  void observe(Telemetry& telemetry) { telemetry_ = &telemetry; }
+  /// From now on the telemetry looks into a step now and then; it outlives the trainer, or the next
+  /// call. A null pointer ends it.
+  void observe(Telemetry* telemetry) { telemetry_ = telemetry; }
 
   Model& model() { return *model_; }
   OptimizerType& optimizer() { return optimizer_; }
