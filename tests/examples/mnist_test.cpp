@@ -103,7 +103,7 @@ TEST_F(Mnist, ShowsTheExponentsOfEachPrecision) {
     for (const std::int64_t count : tensor.at("exponents")) numbers += count;
     EXPECT_EQ(numbers, tensor.at("size")) << tensor;
   }
-  for (const char* name : {"activation relu", "gradient hidden.weight", "update hidden.weight"})
+  for (const char* name : {"activation relu", "gradient first.weight", "update second.bias"})
     EXPECT_EQ(seen.count(name), 1u) << name;
   for (const char* title : {"telemetry of fp32, 1 step", "telemetry of mixed_fp16, 1 step"})
     EXPECT_NE(ran.out.find(title), std::string::npos) << ran.out;
