@@ -141,6 +141,33 @@ TEST(CountExponents16Bits, IsExactForEveryPattern) {
   check(hs::bfloat16{});
 }
 
+TEST(ExponentKernel, CountsAlikeOnEveryInstructionSet) {
+  using hs::backend::cpu::ExponentBlock;
+  auto x = numbers::normal_numbers<float>(ExponentBlock::size, 3);
+  for (std::size_t i = 0; i < x.size(); i += 3) x[i] = 0.0f;
+  const hs::backend::cpu::ExponentKernel kernel{0x00800000u + 77u, 0x1p-3f};
+  for (const float extra : {0.0f, 2e-38f, 3e38f, 1e-40f, INFINITY, -INFINITY, NAN}) {
+    x[500] = extra;
+    BruteForce brute;
+    for (const float value : x) brute.add(static_cast<double>(value), 1.0 + 77.0 * 0x1p-23, 0.0);
+    for (const hs::InstructionSet set : hs::supported_instruction_sets()) {
+      SCOPED_TRACE(testing::Message() << hs::name(set) << ", " << extra);
+      ExponentBlock block;
+      hs::run_on(set, kernel, std::as_const(x).data(), block);
+      EXPECT_EQ(block.regular, std::isfinite(extra) && extra != 1e-40f);
+      if (!block.regular) continue;
+      std::map<int, std::int64_t> exponents;
+      for (int bin = block.first_bin; bin <= block.last_bin; ++bin)
+        if (block.counts[bin] != 0) exponents[bin - 126] = block.counts[bin];
+      EXPECT_EQ(exponents, brute.exponents);
+      EXPECT_EQ(static_cast<double>(block.smallest), brute.smallest);
+      EXPECT_EQ(static_cast<double>(block.largest), brute.largest);
+      EXPECT_EQ(block.at_most_tiny,
+                std::count_if(x.begin(), x.end(), [](float v) { return std::fabs(v) <= 0.125f; }));
+    }
+  }
+}
+
 /// Half the distance from |w| to the next number of T, computed from neighbours.
 template <class T>
 double half_an_ulp(T w) {
