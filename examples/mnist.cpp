@@ -22,6 +22,7 @@ int main(int count, char** arguments) {
   app::add_seed(line, options);
   app::add_threads(line, options);
   app::add_json(line, options);
+  app::add_telemetry(line, options);
   return app::run(line, count, arguments, [&] {
     // Wrong names are told before anything is read.
     app::canonical_precisions(options.precision);

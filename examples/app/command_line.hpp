@@ -117,6 +117,12 @@ inline void add_optimizer(CLI::App& line, Options& options) {
                   "default: 0.001 for adam and adamw, 0.05 for momentum, 0.1 for sgd")
       ->check(positive_number());
 }
+inline void add_telemetry(CLI::App& line, Options& options) {
+  line.add_option("--telemetry", options.telemetry,
+                  "look into every 50th step: exponents of activations, gradients and updates, one "
+                  "JSON object a step in FILE, and a table for each precision")
+      ->type_name("FILE");
+}
 inline void add_json(CLI::App& line, Options& options) {
   line.add_option("--json", options.json, "write one JSON object a line to FILE, or to - ")
       ->type_name("FILE|-");

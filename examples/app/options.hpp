@@ -29,6 +29,7 @@ struct Options {
   std::int64_t seed = 1;
   int threads = 0;  ///< 0: nobody said
   std::string json;
+  std::string telemetry;  ///< a file; empty: none
 };
 
 /// Sets what holds for the whole process.

@@ -50,12 +50,13 @@ std::int64_t activation_bytes(const Rule& rule, const halfstep::data::Classifica
 
 /// Trains a classifier and tests it after each epoch.
 ///
+/// @param telemetry  looks into its steps; a null pointer: none does
 /// @throws halfstep::NonFiniteError  too many steps in a row were skipped
 template <class Model, class Rule>
 TrainingResult train_classifier(const Options& options, const Rule& rule,
                                 const halfstep::data::ClassificationSet& train,
                                 const halfstep::data::ClassificationSet& test, Progress& progress,
-                                JsonLines& json) {
+                                JsonLines& json, halfstep::Telemetry* telemetry = nullptr) {
   using Setup = typename Model::Setup;
   TrainingResult result;
   result.precision = Setup::Precision::name;
@@ -68,6 +69,7 @@ TrainingResult train_classifier(const Options& options, const Rule& rule,
   Model model;
   model.initialise(seed);
   halfstep::Trainer trainer(model, rule);
+  trainer.observe(telemetry);
   halfstep::data::Loader<Setup> loader(train, {.batch_size = options.batch, .seed = seed});
 
   std::vector<double> step_ms;

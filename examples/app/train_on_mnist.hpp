@@ -6,12 +6,18 @@
 #include <app/optimizers.hpp>
 #include <app/train_classifier.hpp>
 
+#include <optional>
+
 namespace app {
 
 template <class Backend>
 void run_mnist(const Options& options) {
   const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
   const auto data = halfstep::data::mnist(options.data);
+  // The file is made before anything is trained.
+  std::optional<halfstep::Telemetry> telemetry;
+  if (!options.telemetry.empty())
+    telemetry.emplace(halfstep::TelemetrySettings{.every = 50, .file = options.telemetry});
   JsonLines json(options.json);
   Progress progress(json.on_standard_output());
   json.write({{"event", "run"},
@@ -32,13 +38,15 @@ void run_mnist(const Options& options) {
   std::vector<TrainingResult> results;
   std::string failure;
   for (const std::string& precision : precisions) {
+    if (telemetry) telemetry->start(precision);
     try {
       halfstep::with_precision<Backend>(precision, [&](auto policy) {
         using Setup = halfstep::Setup<decltype(policy), Backend>;
         with_classifier<Setup>(options.model, [&]<class Model>(std::type_identity<Model>) {
           with_optimizer(options, [&](const auto& rule) {
-            results.push_back(
-                train_classifier<Model>(options, rule, data.first, data.second, progress, json));
+            results.push_back(train_classifier<Model>(options, rule, data.first, data.second,
+                                                      progress, json,
+                                                      telemetry ? &*telemetry : nullptr));
           });
         });
       });
@@ -49,6 +57,10 @@ void run_mnist(const Options& options) {
       result.stopped = true;
       json.write({{"event", "error"}, {"precision", precision}, {"message", error.what()}});
       if (failure.empty()) failure = precision + ": " + error.what();
+    }
+    if (telemetry) {
+      progress.clear();
+      progress.out() << "\n" << telemetry->table() << "\n";
     }
   }
   progress.clear();

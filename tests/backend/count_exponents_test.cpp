@@ -71,14 +71,12 @@ void expect_both_backends_count(const std::vector<T>& x, const ExponentScale& sc
   BruteForce brute;
   for (const T value : x) brute.add(hs::storage_cast<double>(value), scale.unit, scale.tiny);
   const auto n = static_cast<Index>(x.size());
-  // What was there before must not count.
   ExponentCounts counts;
-  counts.add(7.0, {});
   CpuLoops::count_exponents(n, x.data(), scale, &counts);
   expect_equal(counts, brute);
-  counts.add(7.0, {});
-  Reference::count_exponents(n, x.data(), scale, &counts);
-  expect_equal(counts, brute);
+  ExponentCounts of_reference;
+  Reference::count_exponents(n, x.data(), scale, &of_reference);
+  expect_equal(of_reference, brute);
 }
 
 template <class T>
@@ -122,6 +120,15 @@ TYPED_TEST(CountExponents, IsTheSameForAnyThreads) {
   });
 }
 
+TEST(CountExponentsOfFloats, AddsToWhatWasCounted) {
+  const std::vector<float> x{1.0f, 0.0f, -4.0f};
+  ExponentCounts counts;
+  for (int i = 0; i < 2; ++i) CpuLoops::count_exponents(3, x.data(), {}, &counts);
+  EXPECT_EQ(counts.at(0), 2);
+  EXPECT_EQ(counts.at(2), 2);
+  EXPECT_EQ(counts.zeros, 2);
+}
+
 TEST(CountExponents16Bits, IsExactForEveryPattern) {
   const auto check = [](auto type) {
     using T = decltype(type);
@@ -132,6 +139,33 @@ TEST(CountExponents16Bits, IsExactForEveryPattern) {
   };
   check(hs::float16{});
   check(hs::bfloat16{});
+}
+
+TEST(ExponentKernel, CountsAlikeOnEveryInstructionSet) {
+  using hs::backend::cpu::ExponentBlock;
+  auto x = numbers::normal_numbers<float>(ExponentBlock::size, 3);
+  for (std::size_t i = 0; i < x.size(); i += 3) x[i] = 0.0f;
+  const hs::backend::cpu::ExponentKernel kernel{0x00800000u + 77u, 0x1p-3f};
+  for (const float extra : {0.0f, 2e-38f, 3e38f, 1e-40f, INFINITY, -INFINITY, NAN}) {
+    x[500] = extra;
+    BruteForce brute;
+    for (const float value : x) brute.add(static_cast<double>(value), 1.0 + 77.0 * 0x1p-23, 0.0);
+    for (const hs::InstructionSet set : hs::supported_instruction_sets()) {
+      SCOPED_TRACE(testing::Message() << hs::name(set) << ", " << extra);
+      ExponentBlock block;
+      hs::run_on(set, kernel, std::as_const(x).data(), block);
+      EXPECT_EQ(block.regular, std::isfinite(extra) && extra != 1e-40f);
+      if (!block.regular) continue;
+      std::map<int, std::int64_t> exponents;
+      for (int bin = block.first_bin; bin <= block.last_bin; ++bin)
+        if (block.counts[bin] != 0) exponents[bin - 126] = block.counts[bin];
+      EXPECT_EQ(exponents, brute.exponents);
+      EXPECT_EQ(static_cast<double>(block.smallest), brute.smallest);
+      EXPECT_EQ(static_cast<double>(block.largest), brute.largest);
+      EXPECT_EQ(block.at_most_tiny,
+                std::count_if(x.begin(), x.end(), [](float v) { return std::fabs(v) <= 0.125f; }));
+    }
+  }
 }
 
 /// Half the distance from |w| to the next number of T, computed from neighbours.
@@ -170,9 +204,11 @@ void expect_exact_updates(float weight_scale) {
         std::fabs(static_cast<double>(update)) < half_an_ulp(hs::storage_cast<T>(before[i])))
       ++brute.tiny;
   }
-  ExponentCounts counts;
+  hs::backend::cpu::ExponentTally tally{ExponentScale{}};
   hs::backend::cpu::count_updates(n, before.data(), after.data(),
-                                  hs::backend::cpu::StoredPrecision::of<T>(), &counts);
+                                  hs::backend::cpu::StoredPrecision::of<T>(), tally);
+  ExponentCounts counts;
+  tally.add_to(counts);
   expect_equal(counts, brute);
   EXPECT_GE(counts.tiny, hs::numeric_traits<T>::is_16_bit ? n / 100 : 0);
 }

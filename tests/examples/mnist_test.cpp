@@ -84,6 +84,33 @@ TEST_F(Mnist, TrainsInEveryPrecisionAndEndsInATable) {
   EXPECT_EQ(ran.out.find('\033'), std::string::npos) << "terminal codes in a pipe";
 }
 
+TEST_F(Mnist, ShowsTheExponentsOfEachPrecision) {
+  const Ran ran = run(
+      "mnist",
+      "--data small --precision fp32,mixed_fp16 --epochs 2 --batch 20 --telemetry exponents.json",
+      folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  // Ten steps of 20 samples an epoch: the first step is looked into.
+  const std::vector<Json> samples = parsed(contents(folder / "exponents.json"));
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_EQ(samples[0].at("run"), "fp32");
+  EXPECT_EQ(samples[1].at("run"), "mixed_fp16");
+  EXPECT_EQ(samples[1].at("loss_scale"), 65536.0);
+  std::set<std::string> seen;
+  for (const Json& tensor : samples[1].at("tensors")) {
+    seen.insert(tensor.at("kind").get<std::string>() + " " + tensor.at("name").get<std::string>());
+    std::int64_t numbers = tensor.at("zeros");
+    for (const std::int64_t count : tensor.at("exponents")) numbers += count;
+    EXPECT_EQ(numbers, tensor.at("size")) << tensor;
+  }
+  for (const char* name : {"activation relu", "gradient first.weight", "update second.bias"})
+    EXPECT_EQ(seen.count(name), 1u) << name;
+  for (const char* title : {"telemetry of fp32, 1 step", "telemetry of mixed_fp16, 1 step"})
+    EXPECT_NE(ran.out.find(title), std::string::npos) << ran.out;
+  expect_refused("--data small --epochs 1 --telemetry nowhere/exponents.json", 1,
+                 {"nowhere/exponents.json"});
+}
+
 TEST_F(Mnist, GivesStandardOutputToJsonWhereItIsAskedTo) {
   const Ran ran =
       run("mnist", "--data small --precision bf16-mixed,fp32,32 --epochs 1 --json -", folder);
@@ -128,8 +155,9 @@ TEST_F(Mnist, EveryBackendAndOptimizerLearns) {
 TEST_F(Mnist, HelpNamesEveryOption) {
   const Ran ran = run("mnist", "--help", folder);
   EXPECT_EQ(ran.code, 0);
-  for (const char* option : {"--data", "--model", "--precision", "--backend", "--epochs", "--batch",
-                             "--optimizer", "--learning-rate", "--seed", "--threads", "--json"})
+  for (const char* option :
+       {"--data", "--model", "--precision", "--backend", "--epochs", "--batch", "--optimizer",
+        "--learning-rate", "--seed", "--threads", "--json", "--telemetry"})
     EXPECT_NE(ran.out.find(option), std::string::npos) << option;
 }
 

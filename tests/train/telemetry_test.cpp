@@ -110,7 +110,7 @@ TYPED_TEST(TelemetryUnder, CountsAWholeStepAsABruteForceCountDoes) {
   Trainer trainer(net, optim::AdamW{.learning_rate = 2e-4});
   trainer.step(batch<S>(1), loss);
   Telemetry telemetry;
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   std::vector<std::vector<float>> before;
   for (std::size_t i = 0; i < net.store()->count(); ++i) before.push_back(net.store()->read(i));
 
@@ -173,7 +173,7 @@ TEST(Telemetry, SamplesTheFirstStepAndThenEveryFew) {
   Net<F32> net;
   Trainer trainer(net, optim::AdamW{});
   Telemetry telemetry({.every = 3});
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   std::vector<std::int64_t> sampled;
   for (int i = 0; i < 8; ++i) {
     trainer.step(batch<F32>(1), loss);
@@ -193,7 +193,7 @@ TEST(Telemetry, ChangesNoBitOfTraining) {
     net.initialise(1);
     Trainer trainer(net, optim::AdamW{});
     Telemetry telemetry({.every = 2});
-    if (observed) trainer.observe(telemetry);
+    if (observed) trainer.observe(&telemetry);
     for (std::uint64_t i = 0; i < 5; ++i) trainer.step(batch<F16>(i), loss);
     std::vector<float> all;
     for (std::size_t i = 0; i < net.store()->count(); ++i)
@@ -214,8 +214,8 @@ TEST(Telemetry, ReadsADeviceThatIsLateAndOnlyInSampledSteps) {
   Trainer at_once(here, optim::AdamW{});
   Telemetry of_late({.every = 2});
   Telemetry of_at_once({.every = 2});
-  late.observe(of_late);
-  at_once.observe(of_at_once);
+  late.observe(&of_late);
+  at_once.observe(&of_at_once);
   late.step(batch<D>(1), loss);
   at_once.step(batch<H>(1), loss);
   ASSERT_EQ(of_late.last().tensors.size(), of_at_once.last().tensors.size());
@@ -234,7 +234,7 @@ TEST(Telemetry, CountsMicroBatchesTogether) {
   Net<F16> net;
   Trainer trainer(net, optim::AdamW{});
   Telemetry telemetry;
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   const std::vector<Batch<F16>> batches{batch<F16>(1), batch<F16>(2), batch<F16>(3)};
   trainer.step_over(batches, loss);
   for (const train::TensorRecord& record : telemetry.last().tensors)
@@ -257,7 +257,7 @@ TEST_F(TelemetryFile, WritesALineForEachSampledStep) {
   Trainer trainer(net, optim::AdamW{});
   Telemetry telemetry({.every = 2, .file = file});
   telemetry.start("first \"run\"");
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   for (std::uint64_t i = 0; i < 3; ++i) trainer.step(batch<F16>(i), loss);
   const std::vector<Json> lines = lines_of(file);
   ASSERT_EQ(lines.size(), 2u);
@@ -291,7 +291,7 @@ TEST_F(TelemetryFile, NamesWhatWasFirstNotFinite) {
   Trainer trainer(net, optim::AdamW{}, {}, optim::ConstantRate{},
                   DynamicLossScaling{.initial_scale = 16777216.0});
   Telemetry telemetry({.every = 1, .file = file});
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   EXPECT_FALSE(trainer.step(batch<F16>(1), loss).applied()) << "2^24 overflows";
   trainer.step(batch<F16>(1), [](const auto& model, const auto& batch) {
     return mse_loss(log(model(batch.x) * 0.0), batch.y);
@@ -325,7 +325,7 @@ TEST(Telemetry, PrintsATableOfWhatItHasSeen) {
   Trainer trainer(net, optim::AdamW{.learning_rate = 2e-4});
   Telemetry telemetry({.every = 1});
   telemetry.start("mixed_fp16");
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   trainer.step(batch<F16>(1), loss);
   trainer.step(batch<F16>(2), loss);
   std::ostringstream out;
@@ -352,7 +352,7 @@ TEST(Telemetry, TellsOfAStepThatWasStopped) {
   Net<F32> net;
   Trainer trainer(net, optim::AdamW{});
   Telemetry telemetry({.every = 1});
-  trainer.observe(telemetry);
+  trainer.observe(&telemetry);
   EXPECT_THROW(trainer.step(batch<F32>(1),
                             [](const auto& model, const auto& batch) {
                               const auto y = model(batch.x);

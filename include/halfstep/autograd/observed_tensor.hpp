@@ -54,6 +54,7 @@ class ObservedTensor {
       B::count_exponents(n, x, scale, &counts);
     } else {
       TensorOf<ExponentCounts, B> there(Shape{1});
+      B::upload(std::span<const ExponentCounts>(&counts, 1), there.data());
       B::count_exponents(n, x, scale, there.data());
       B::download(std::as_const(there).data(), std::span<ExponentCounts>(&counts, 1));
     }

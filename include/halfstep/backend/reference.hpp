@@ -215,7 +215,6 @@ struct Reference {
   template <class T>
   static void count_exponents(Index n, const T* x, const ExponentScale& scale,
                               ExponentCounts* into) {
-    *into = ExponentCounts{};
     for (Index i = 0; i < n; ++i) into->add(storage_cast<double>(x[i]), scale);
   }
 

@@ -80,7 +80,7 @@ struct StridedCopy {
 ///   check_finite(Index n, const T* x, FiniteCheck* into)
 ///       one read: adds to the sum of squares, raises the flag; see finite_check.hpp
 ///   count_exponents(Index n, const T* x, const ExponentScale&, ExponentCounts* into)
-///       one read: sets `into` to how many numbers have which exponent; see exponent_counts.hpp
+///       one read: adds how many numbers have which exponent; see exponent_counts.hpp
 ///   once(const F& f)               runs f() on the device, in order with everything else
 ///   upload(std::span<const T> from, T* to), download(const T* from, std::span<T> to)
 ///       download waits; upload may not (the source is copied first)

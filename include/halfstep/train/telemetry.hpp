@@ -28,7 +28,7 @@ struct TelemetrySettings {
 /// and names the first operation and tensor that were not finite, with the ranges of its inputs.
 ///
 ///   Telemetry telemetry({.every = 100, .file = "run.jsonl"});
-///   trainer.observe(telemetry);
+///   trainer.observe(&telemetry);
 ///   ...
 ///   std::cout << telemetry.table();
 ///
@@ -172,7 +172,7 @@ class Telemetry final : private autograd::Observer {
     Index size = 0;
     for_each_changing(store,
                       [&](std::size_t, const ParameterInfo& info) { size += info.shape.size(); });
-    before_.resize(static_cast<std::size_t>(size));
+    if (before_.size() != size) before_ = Tensor<float>(Shape{size});
     float* to = before_.data();
     for_each_changing(store, [&](std::size_t i, const ParameterInfo& info) {
       const auto count = static_cast<std::size_t>(info.shape.size());
@@ -182,7 +182,7 @@ class Telemetry final : private autograd::Observer {
   }
   template <class B>
   void count_updates(ParameterStore<B>& store) {
-    const float* before = before_.data();
+    const float* before = std::as_const(before_).data();
     for_each_changing(store, [&](std::size_t i, const ParameterInfo& info) {
       const auto& segment = store.segment_of(i);
       const Index offset = store.offset_of(i);
@@ -193,10 +193,10 @@ class Telemetry final : private autograd::Observer {
       const auto piece = [&](Index first, Index last) {
         Tensor<float> after(Shape{last - first});
         segment.read(offset + first, after.span());
-        ExponentCounts found;
-        backend::cpu::count_updates(last - first, before + first, after.data(), stored, &found);
+        backend::cpu::ExponentTally tally{ExponentScale{}};
+        backend::cpu::count_updates(last - first, before + first, after.data(), stored, tally);
         const std::lock_guard lock(merging);
-        counts.add(found);
+        tally.add_to(counts);
       };
       constexpr Index grain = Index{1} << 16;
       if constexpr (B::DeviceType::host_accessible) {
@@ -249,7 +249,7 @@ class Telemetry final : private autograd::Observer {
   Records growing_;  ///< gradients of this backward pass
   Records totals_;   ///< of this run
   autograd::NonFiniteSearch search_;
-  std::vector<float> before_;
+  Tensor<float> before_;  ///< the pool's large pages are read sooner than a vector's
 };
 
 }  // namespace halfstep

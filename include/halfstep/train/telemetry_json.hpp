@@ -3,6 +3,7 @@
 #include <halfstep/io/json_string.hpp>
 #include <halfstep/train/telemetry_sample.hpp>
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
@@ -23,6 +24,7 @@ class JsonSample {
  public:
   /// @throws IoError  a name is not UTF-8
   explicit JsonSample(const TelemetrySample& sample) {
+    text_.reserve(std::size_t{1} << 15);
     open('{');
     put("run", sample.run);
     put("step", sample.step);
@@ -71,7 +73,7 @@ class JsonSample {
     open('[');
     for (const std::int64_t count : record.exponents.counts) {
       next();
-      text_ += std::to_string(count);
+      number(count);
     }
     close(']');
     close('}');
@@ -106,7 +108,7 @@ class JsonSample {
     open('[');
     for (const Index extent : extents) {
       next();
-      text_ += std::to_string(extent);
+      number(extent);
     }
     close(']');
   }
@@ -121,7 +123,11 @@ class JsonSample {
   }
   void put(const char* name, std::int64_t value) {
     key(name);
-    text_ += std::to_string(value);
+    number(value);
+  }
+  void number(std::int64_t value) {
+    char digits[24];
+    text_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
   }
   /// JSON has no inf and no NaN.
   void put(const char* name, double value) {

@@ -36,7 +36,10 @@ struct ExponentHistogram {
     ExponentHistogram sum;
     sum.first = empty() ? other.first : std::min(first, other.first);
     const int end = empty() ? other.last() : std::max(last(), other.last());
-    for (int e = sum.first; e <= end; ++e) sum.counts.push_back(at(e) + other.at(e));
+    sum.counts.resize(static_cast<std::size_t>(end - sum.first + 1));
+    for (const ExponentHistogram* part : {static_cast<const ExponentHistogram*>(this), &other})
+      for (std::size_t i = 0; i < part->counts.size(); ++i)
+        sum.counts[static_cast<std::size_t>(part->first - sum.first) + i] += part->counts[i];
     *this = std::move(sum);
   }
 };

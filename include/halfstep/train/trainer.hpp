@@ -111,8 +111,9 @@ class Trainer {
     });
   }
 
-  /// From now on the telemetry, which outlives the trainer, looks into a step now and then.
-  void observe(Telemetry& telemetry) { telemetry_ = &telemetry; }
+  /// From now on the telemetry looks into a step now and then; it outlives the trainer, or the next
+  /// call. A null pointer ends it.
+  void observe(Telemetry* telemetry) { telemetry_ = telemetry; }
 
   /// Goes on with another model, the same module built under another Setup: precision by stage of
   /// training. Masters (or the most exact values there are), moments, counters, groups, schedule,

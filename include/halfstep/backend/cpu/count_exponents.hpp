@@ -43,69 +43,56 @@ struct ExponentKernel {
   }
 
  private:
-  /// Both ends of what the lanes have met.
   template <class N>
-  struct Ends {
-    Bits<N> low = Bits<N>(~0u);
-    Bits<N> high = Bits<N>(0u);
-    HALFSTEP_INLINE std::uint32_t lowest() const {
-      std::uint32_t result = low.v[0];
-      for (int lane = 1; lane < lanes<N>; ++lane)
-        result = low.v[lane] < result ? low.v[lane] : result;
-      return result;
-    }
-    HALFSTEP_INLINE std::uint32_t highest() const {
-      std::uint32_t result = high.v[0];
-      for (int lane = 1; lane < lanes<N>; ++lane)
-        result = high.v[lane] > result ? high.v[lane] : result;
-      return result;
-    }
-  };
-  template <class N>
-  struct Sorted {
-    Ends<N> words;  ///< of magnitudes less 1: zeros are the highest
+  struct Met {
     N smallest;
     N largest;
-    Bits<N> small = Bits<N>(0u);
+    N above_zero;  ///< the smallest magnitude but 0, less the last bit
+    Mask<N> finite = Mask<N>(true);
+    Bits<N> at_most_tiny = Bits<N>(0u);
   };
 
   template <class N>
   HALFSTEP_INLINE void sort(const float* x, std::uint32_t* packed, ExponentBlock& block) const {
-    Sorted<N> sorted;
-    sorted.smallest = load<N>(x);
-    sorted.largest = sorted.smallest;
+    constexpr float most = std::numeric_limits<float>::max();
+    Met<N> met;
+    met.smallest = load<N>(x);
+    met.largest = met.smallest;
+    met.above_zero = N(most);
     constexpr Index step = lanes<N>;
     for (Index i = 0; i < ExponentBlock::size; i += 4 * step) {
-      const Bits<N> a = bin(load<N>(x + i), sorted);
-      const Bits<N> b = bin(load<N>(x + i + step), sorted);
-      const Bits<N> c = bin(load<N>(x + i + 2 * step), sorted);
-      const Bits<N> d = bin(load<N>(x + i + 3 * step), sorted);
+      const Bits<N> a = bin(load<N>(x + i), met);
+      const Bits<N> b = bin(load<N>(x + i + step), met);
+      const Bits<N> c = bin(load<N>(x + i + 2 * step), met);
+      const Bits<N> d = bin(load<N>(x + i + 3 * step), met);
       const Bits<N> word = ((a >> 23) & 0xFFu) | ((b >> 15) & 0xFF00u) | ((c >> 7) & 0xFF0000u) |
                            ((d << 1) & 0xFF000000u);
       store(from_bits<N>(word), reinterpret_cast<float*>(packed + i / 4));
     }
-    for (int lane = 0; lane < lanes<N>; ++lane) block.at_most_tiny += sorted.small.v[lane];
-    block.smallest = min(sorted.smallest);
-    block.largest = max(sorted.largest);
-    // Ends of magnitudes; 0 less 1 is above all.
-    const std::uint32_t lowest = sorted.words.lowest() + 1u;
-    const std::uint32_t highest = sorted.words.highest();
-    block.regular = highest < 0x7F800000u && (lowest == 0u || lowest >= least);
-    if (lowest == 0u) return;  // nothing but zeros
+    for (int lane = 0; lane < lanes<N>; ++lane) block.at_most_tiny += met.at_most_tiny.v[lane];
+    block.smallest = min(met.smallest);
+    block.largest = max(met.largest);
+    const std::uint32_t lowest = __builtin_bit_cast(std::uint32_t, min(met.above_zero)) + 1u;
+    const std::uint32_t highest = __builtin_bit_cast(
+        std::uint32_t, -block.smallest > block.largest ? -block.smallest : block.largest);
+    const bool zeros = (highest & 0x7FFFFFFFu) == 0u;
+    block.regular = all(met.finite) && (zeros || lowest >= least);
+    if (zeros) return;
     block.first_bin = static_cast<int>((lowest - least) >> 23);
     block.last_bin = static_cast<int>((highest - least) >> 23);
   }
   /// The bin of a number, in bits 23 to 30; of 0 one above all others.
   template <class N>
-  HALFSTEP_INLINE Bits<N> bin(const N& number, Sorted<N>& sorted) const {
-    const Bits<N> magnitude = bits_of(number) & 0x7FFFFFFFu;
-    const Bits<N> less_one = magnitude - 1u;
-    sorted.words.low = select(less_one < sorted.words.low, less_one, sorted.words.low);
-    sorted.words.high = select(magnitude > sorted.words.high, magnitude, sorted.words.high);
-    sorted.smallest = select(number < sorted.smallest, number, sorted.smallest);
-    sorted.largest = select(number > sorted.largest, number, sorted.largest);
-    sorted.small = sorted.small + select(from_bits<N>(magnitude) <= N(tiny), Bits<N>(1u), 0u);
-    return magnitude - least;
+  HALFSTEP_INLINE Bits<N> bin(const N& number, Met<N>& met) const {
+    const Bits<N> bits = bits_of(number) & 0x7FFFFFFFu;
+    const N magnitude = from_bits<N>(bits);
+    const N lowered = from_bits<N>(bits - 1u);  // of 0 a NaN, which is below nothing
+    met.above_zero = select(lowered < met.above_zero, lowered, met.above_zero);
+    met.smallest = select(number < met.smallest, number, met.smallest);
+    met.largest = select(number > met.largest, number, met.largest);
+    met.finite = met.finite & (magnitude <= N(std::numeric_limits<float>::max()));
+    met.at_most_tiny = met.at_most_tiny + select(magnitude <= N(tiny), Bits<N>(1u), 0u);
+    return bits - least;
   }
 
   // The compiler splits these vectors where the processor's are shorter.
@@ -214,29 +201,16 @@ class ExponentTally {
   std::optional<ExponentCounts> others_;  ///< what no regular block held
 };
 
-/// Counts in pieces of so many numbers on as many threads as there are; `piece(tally, first, last)`
-/// counts one. Counts are integers, so the order of the pieces does not matter.
-template <class Piece>
-void count_in_pieces(Index n, const ExponentScale& scale, ExponentCounts* into,
-                     const Piece& piece) {
-  *into = ExponentCounts{};
-  std::mutex merging;
-  parallel_for(n, 64 * ExponentTally::block, [&](Index first, Index last) {
-    ExponentTally tally(scale);
-    piece(tally, first, last);
-    const std::lock_guard lock(merging);
-    tally.add_to(*into);
-  });
-}
-
-/// Sets `into` to the counts of n numbers.
+/// Adds the counts of n numbers. Counts are integers: the order of the pieces does not matter.
 template <class T>
 void count_exponents(Index n, const T* x, const ExponentScale& scale, ExponentCounts* into) {
-  count_in_pieces(n, scale, into, [&](ExponentTally& tally, Index first, Index last) {
+  constexpr Index block = ExponentTally::block;
+  std::mutex merging;
+  parallel_for(n, 64 * block, [&](Index first, Index last) {
+    ExponentTally tally(scale);
     if constexpr (std::is_same_v<T, double>) {
       for (Index i = first; i < last; ++i) tally.add(x[i]);
     } else {
-      constexpr Index block = ExponentTally::block;
       alignas(64) float wide[block];
       for (Index begin = first; begin < last; begin += block) {
         const Index count = std::min(block, last - begin);
@@ -251,6 +225,8 @@ void count_exponents(Index n, const T* x, const ExponentScale& scale, ExponentCo
         tally.add(wide, count);
       }
     }
+    const std::lock_guard lock(merging);
+    tally.add_to(*into);
   });
 }
 

@@ -48,33 +48,31 @@ struct UpdateKernel {
   }
 };
 
-/// Sets `into` to the counts of the updates after[i] - before[i], rounded to FP32; `tiny` counts
-/// those that are not 0 and below half an ulp of before[i] as it is stored: added to a weight of
-/// that type, they would leave it as it was.
+/// Counts the updates after[i] - before[i], rounded to FP32, on one thread; as tiny those that are
+/// not 0 and below half an ulp of before[i] as it is stored: added to a weight of that type, they
+/// would leave it as it was.
 inline void count_updates(Index n, const float* before, const float* after,
-                          const StoredPrecision& stored, ExponentCounts* into) {
+                          const StoredPrecision& stored, ExponentTally& tally) {
+  constexpr Index block = ExponentTally::block;
   const UpdateKernel kernel(stored);
-  count_in_pieces(n, {}, into, [&](ExponentTally& tally, Index first, Index last) {
-    constexpr Index block = ExponentTally::block;
-    alignas(64) float update[block];
-    float old[block];
-    float changed[block];
-    for (Index begin = first; begin < last; begin += block) {
-      const Index count = std::min(block, last - begin);
-      std::int64_t below = 0;
-      if (count == block) {
-        run_memory_bound(kernel, before + begin, after + begin, static_cast<float*>(update), block,
-                         below);
-      } else {
-        std::fill(std::copy_n(before + begin, count, old), old + block, 0.0f);
-        std::fill(std::copy_n(after + begin, count, changed), changed + block, 0.0f);
-        run_memory_bound(kernel, static_cast<const float*>(old), static_cast<const float*>(changed),
-                         static_cast<float*>(update), block, below);
-      }
-      tally.add(update, count);
-      tally.add_tiny(below);
+  alignas(64) float update[block];
+  float old[block];
+  float changed[block];
+  for (Index begin = 0; begin < n; begin += block) {
+    const Index count = std::min(block, n - begin);
+    const float* from = before + begin;
+    const float* to = after + begin;
+    if (count < block) {
+      std::fill(std::copy_n(from, count, old), old + block, 0.0f);
+      std::fill(std::copy_n(to, count, changed), changed + block, 0.0f);
+      from = old;
+      to = changed;
     }
-  });
+    std::int64_t below = 0;
+    run_memory_bound(kernel, from, to, static_cast<float*>(update), block, below);
+    tally.add(update, count);
+    tally.add_tiny(below);
+  }
 }
 
 }  // namespace HALFSTEP_ISA
