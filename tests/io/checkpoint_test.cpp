@@ -30,7 +30,7 @@ struct TrainingRun {
 
 template <class Policy>
 class EveryUpdate : public ScratchFolder {};
-using Policies = testing::Types<Fp32, MixedFp16, SplitFp16, KahanBf16, PureBf16>;
+using Policies = testing::Types<Fp32, MixedFp16, SplitFp16, KahanBf16, PureFp16, PureBf16>;
 TYPED_TEST_SUITE(EveryUpdate, Policies);
 
 TYPED_TEST(EveryUpdate, GoesOnFromACheckpointToTheBit) {
