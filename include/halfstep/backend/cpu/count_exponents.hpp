@@ -10,7 +10,7 @@
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
 
-/// What is found in a block of floats.
+/// What is found in a block of numbers that are read as floats.
 struct ExponentBlock {
   static constexpr Index size = 1024;
 
@@ -35,8 +35,8 @@ struct ExponentKernel {
   std::uint32_t least;  ///< the bits of the smallest number of bin 0
   float tiny;           ///< the largest number that counts as such
 
-  template <class N>
-  HALFSTEP_INLINE void operator()(const float* x, ExponentBlock& block) const {
+  template <class N, class T>
+  HALFSTEP_INLINE void operator()(const T* x, ExponentBlock& block) const {
     std::uint32_t packed[ExponentBlock::size / 4];
     sort<N>(x, packed, block);
     if (block.regular) count(packed, block);
@@ -52,8 +52,8 @@ struct ExponentKernel {
     Bits<N> at_most_tiny = Bits<N>(0u);
   };
 
-  template <class N>
-  HALFSTEP_INLINE void sort(const float* x, std::uint32_t* packed, ExponentBlock& block) const {
+  template <class N, class T>
+  HALFSTEP_INLINE void sort(const T* x, std::uint32_t* packed, ExponentBlock& block) const {
     constexpr float most = std::numeric_limits<float>::max();
     Met<N> met;
     met.smallest = load<N>(x);
@@ -129,7 +129,7 @@ struct ExponentKernel {
   }
 };
 
-/// Counts the exponents of floats, block by block, on one thread.
+/// Counts the exponents of numbers, block by block, on one thread.
 class ExponentTally {
  public:
   static constexpr Index block = ExponentBlock::size;
@@ -148,11 +148,12 @@ class ExponentTally {
 
   /// @param x  a whole block, of which the last are zeros and not counted
   /// @param n  how many are counted
-  void add(const float* x, Index n) {
+  template <class T>
+  void add(const T* x, Index n) {
     ExponentBlock found;
     run_memory_bound(kernel_, x, found);
     if (!found.regular) {
-      for (Index i = 0; i < n; ++i) add(static_cast<double>(x[i]));
+      for (Index i = 0; i < n; ++i) add(storage_cast<double>(x[i]));
       return;
     }
     std::int64_t zeros = block;
@@ -165,7 +166,7 @@ class ExponentTally {
     // Zeros after the last number are of no account.
     const Index counted = n == block ? 0 : n;
     if (n == block) widen(found.smallest, found.largest);
-    for (Index i = 0; i < counted; ++i) widen(x[i], x[i]);
+    for (Index i = 0; i < counted; ++i) widen(to_float(x[i]), to_float(x[i]));
   }
   /// Counts one number as the definition says.
   void add(double x) {
@@ -211,18 +212,15 @@ void count_exponents(Index n, const T* x, const ExponentScale& scale, ExponentCo
     if constexpr (std::is_same_v<T, double>) {
       for (Index i = first; i < last; ++i) tally.add(x[i]);
     } else {
-      alignas(64) float wide[block];
+      T padded[block];
       for (Index begin = first; begin < last; begin += block) {
         const Index count = std::min(block, last - begin);
-        if constexpr (std::is_same_v<T, float>) {
-          if (count == block) {
-            tally.add(x + begin, block);
-            continue;
-          }
+        if (count == block) {
+          tally.add(x + begin, block);
+        } else {
+          std::fill(std::copy_n(x + begin, count, padded), padded + block, T{});
+          tally.add(padded, count);
         }
-        run_elements(CopyElements{}, Index{0}, count, In<T>{x + begin}, Out<float>{wide});
-        std::fill(wide + count, wide + block, 0.0f);
-        tally.add(wide, count);
       }
     }
     const std::lock_guard lock(merging);

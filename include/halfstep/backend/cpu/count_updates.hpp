@@ -40,7 +40,8 @@ struct UpdateKernel {
       const Bits<N> exponent = ((bits_of(old) & 0x7FFFFFFFu) + rounding) & 0x7F800000u;
       const N power =
           from_bits<N>(select(exponent < min_exponent, Bits<N>(min_exponent), exponent));
-      const Mask<N> lost = (abs(change) * N(ulps) < power) & (change != 0.0f) & is_finite(old);
+      // Where the weight is inf or NaN so is the change, and nothing is lost.
+      const Mask<N> lost = (abs(change) * N(ulps) < power) & (change != 0.0f);
       count = count + select(lost, Bits<N>(1u), 0u);
       store(change, update + i);
     }
