@@ -279,12 +279,15 @@ class Segment final : public SegmentBase<B> {
     }
   }
   void read(Index offset, std::span<float> values) const override {
-    if constexpr (std::same_as<Full, float>) {
-      TensorOf<float, B> staged(Shape{static_cast<Index>(values.size())});
-      load_full(offset, staged.size(), staged.data());
-      B::download(std::as_const(staged).data(), values);
-    } else {
+    const auto count = static_cast<Index>(values.size());
+    if constexpr (!std::same_as<Full, float>) {
       widen(values_.data() + offset, values);
+    } else if constexpr (B::DeviceType::host_accessible) {
+      load_full(offset, count, values.data());
+    } else {
+      TensorOf<float, B> staged(Shape{count});
+      load_full(offset, count, staged.data());
+      B::download(std::as_const(staged).data(), values);
     }
   }
   void read_stored(Index offset, std::span<std::byte> bytes) const override {

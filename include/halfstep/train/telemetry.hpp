@@ -184,17 +184,24 @@ class Telemetry final : private autograd::Observer {
   void count_updates(ParameterStore<B>& store) {
     const float* before = std::as_const(before_).data();
     for_each_changing(store, [&](std::size_t i, const ParameterInfo& info) {
-      const auto& segment = store.segment_of(i);
+      auto& segment = store.segment_of(i);
       const Index offset = store.offset_of(i);
       const auto stored = precision_of(info.storage);
       ExponentCounts counts;
       std::mutex merging;
       // In pieces that stay in a processor's cache, between the read and the count.
       const auto piece = [&](Index first, Index last) {
-        Tensor<float> after(Shape{last - first});
-        segment.read(offset + first, after.span());
+        Tensor<float> read;
+        const float* after = nullptr;
+        if (B::DeviceType::host_accessible && !segment.masters().empty()) {
+          after = segment.masters().data() + offset + first;
+        } else {
+          read = Tensor<float>(Shape{last - first});
+          segment.read(offset + first, read.span());
+          after = read.data();
+        }
         backend::cpu::ExponentTally tally{ExponentScale{}};
-        backend::cpu::count_updates(last - first, before + first, after.data(), stored, tally);
+        backend::cpu::count_updates(last - first, before + first, after, stored, tally);
         const std::lock_guard lock(merging);
         tally.add_to(counts);
       };
