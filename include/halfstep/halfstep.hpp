@@ -6,6 +6,7 @@
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
 #include <halfstep/autograd/backward.hpp>
+#include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
@@ -19,6 +20,7 @@
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/matmul.hpp>
+#include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
@@ -31,10 +33,14 @@
 #include <halfstep/io/checkpoint.hpp>
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
+#include <halfstep/nn/batch_norm.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
+#include <halfstep/nn/group_norm.hpp>
+#include <halfstep/nn/layer_norm.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
+#include <halfstep/nn/rms_norm.hpp>
 #include <halfstep/nn/sequential.hpp>
 #include <halfstep/optim/adafactor.hpp>
 #include <halfstep/optim/adagrad.hpp>
