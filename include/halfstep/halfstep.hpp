@@ -22,6 +22,7 @@
 #include <halfstep/autograd/matmul.hpp>
 #include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
+#include <halfstep/autograd/recurrent.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/autograd/softmax.hpp>
@@ -37,8 +38,10 @@
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
 #include <halfstep/nn/group_norm.hpp>
+#include <halfstep/nn/gru.hpp>
 #include <halfstep/nn/layer_norm.hpp>
 #include <halfstep/nn/linear.hpp>
+#include <halfstep/nn/lstm.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/rms_norm.hpp>
 #include <halfstep/nn/sequential.hpp>

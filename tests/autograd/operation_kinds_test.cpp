@@ -10,6 +10,7 @@
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
+#include <halfstep/autograd/recurrent.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/autograd/softmax.hpp>
@@ -75,6 +76,13 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   Shown show;
   show("linear", [](const auto& in) { return linear(in.x, in.y); });
   show("matmul", [](const auto& in) { return matmul(in.x, in.y, {.b = true}); });
+
+  // One step: later ones read what the first has rounded.
+  const auto step = [](const auto& x) { return reshape(x, {4, 1, 8}); };
+  show("lstm", [&](const auto& in) { return lstm(step(in.x), in.y, slice(in.y, 1, 0, 1)); });
+  show("gru", [&](const auto& in) {
+    return gru(step(in.x), slice(in.y, 0, 0, 3), slice(slice(in.y, 0, 0, 3), 1, 0, 1));
+  });
 
   show("relu", [](const auto& in) { return relu(in.x); });
   show("leaky_relu", [](const auto& in) { return leaky_relu(in.x); });

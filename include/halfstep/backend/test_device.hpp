@@ -115,6 +115,24 @@ struct Delayed {
                                   gradient, accumulate);
     });
   }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step(const RecurrentStep& step, const Scalar* input_sums,
+                             const Scalar* hidden_sums, T* saved, Scalar* state, T* y) {
+    check("recurrent_step", step.lengths, input_sums, hidden_sums, saved, state, y);
+    add([=] { Reference::recurrent_step<Cell>(step, input_sums, hidden_sums, saved, state, y); });
+  }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step_backward(const RecurrentStep& step, const T* saved, const T* upstream,
+                                      const Scalar* from_products, Scalar* to_state,
+                                      T* to_input_sums, T* to_hidden_sums) {
+    check("recurrent_step_backward", step.lengths, saved, upstream, from_products, to_state,
+          to_input_sums, to_hidden_sums);
+    add([=] {
+      Reference::recurrent_step_backward<Cell>(step, saved, upstream, from_products, to_state,
+                                               to_input_sums, to_hidden_sums);
+    });
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     check("strided_copy", from, to);

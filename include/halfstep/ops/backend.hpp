@@ -2,6 +2,7 @@
 
 #include <halfstep/ops/elements.hpp>
 #include <halfstep/ops/normalization.hpp>
+#include <halfstep/ops/recurrent.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 #include <array>
@@ -85,6 +86,11 @@ struct StridedCopy {
 ///   channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, double share,
 ///                    T* gradient, accumulate)
 ///       weights and biases may be null pointers: 1 and 0; see backend/reference/normalization.hpp
+///   recurrent_step<Cell>(const RecurrentStep&, const Compute* input_sums, hidden_sums, T* saved,
+///                        Compute* state, T* y)
+///   recurrent_step_backward<Cell>(step, const T* saved, upstream, const Compute* from_products,
+///                                 Compute* to_state, T* to_input_sums, to_hidden_sums)
+///       a cell of ops/formulas_recurrent.hpp over a batch; see recurrent.hpp
 ///   strided_copy(const StridedCopy&, const From* from, To* to)
 ///   gather_rows(Index n, width, rows, const T* table, const int32_t* index, T* out)
 ///   scatter_add_rows(n, width, rows, const T* values, const int32_t* index, T* table)

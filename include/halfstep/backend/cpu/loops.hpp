@@ -95,6 +95,23 @@ struct CpuLoops {
                           accumulate);
   }
 
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step(const RecurrentStep& step, const Scalar* input_sums,
+                             const Scalar* hidden_sums, T* saved, Scalar* state, T* y) {
+    cpu::for_each_row<Scalar>(
+        step.batch, Cell::gates * step.hidden,
+        RecurrentStepLoop<Cell, T, Scalar>{step, input_sums, hidden_sums, saved, state, y});
+  }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step_backward(const RecurrentStep& step, const T* saved, const T* upstream,
+                                      const Scalar* from_products, Scalar* to_state,
+                                      T* to_input_sums, T* to_hidden_sums) {
+    cpu::for_each_row<Scalar>(
+        step.batch, Cell::gates * step.hidden,
+        RecurrentStepBackwardLoop<Cell, T, Scalar>{step, saved, upstream, from_products, to_state,
+                                                   to_input_sums, to_hidden_sums});
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     cpu::strided_copy(copy, from, to);
