@@ -10,6 +10,7 @@
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
+#include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/debug_scope.hpp>
 #include <halfstep/autograd/dropout.hpp>

@@ -3,6 +3,7 @@
 #include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
+#include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/gather.hpp>
@@ -137,6 +138,10 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("mse_loss", [](const auto& in) { return mse_loss(in.x, in.y); });
   show("smooth_l1_loss", [](const auto& in) { return smooth_l1_loss(in.x, in.y); });
   show("bce_with_logits", [](const auto& in) { return bce_with_logits(in.x, in.p); });
+  show("ctc_loss", [](const auto& in) {
+    return ctc_loss(reshape(in.x, {1, 4, 8}), test::integers({3}, {1, 1}), test::integers({4}),
+                    test::integers({1}));
+  });
   show(
       "sum", [](const auto& in) { return sum(in.x); }, "of all elements");
   show(

@@ -210,6 +210,23 @@ struct Reference {
         .template operator()<Scalar>(0, step.batch);
   }
 
+  template <class Scalar>
+  static void ctc_loss(const CtcProblem& p, const Scalar* log_probabilities, Scalar* alpha,
+                       Scalar* loss) {
+    check_ctc(p);
+    for (Index row = 0; row < p.batch; ++row)
+      loss[row] =
+          CtcRow<Scalar>(p, row, log_probabilities).forward(alpha + row * p.time * p.positions());
+  }
+  template <class Scalar>
+  static void ctc_loss_backward(const CtcProblem& p, const Scalar* log_probabilities,
+                                const Scalar* alpha, const Scalar* factor, Scalar* gradient) {
+    for (Index row = 0; row < p.batch; ++row)
+      CtcRow<Scalar>(p, row, log_probabilities)
+          .backward(alpha + row * p.time * p.positions(), factor[row],
+                    gradient + row * p.time * p.classes);
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     using N = CommonCompute<From, To>;

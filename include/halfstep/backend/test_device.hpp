@@ -133,6 +133,20 @@ struct Delayed {
     });
   }
 
+  template <class Scalar>
+  static void ctc_loss(const CtcProblem& p, const Scalar* log_probabilities, Scalar* alpha,
+                       Scalar* loss) {
+    check("ctc_loss", p.targets, p.input_lengths, p.target_lengths, log_probabilities, alpha, loss);
+    add([=] { Reference::ctc_loss(p, log_probabilities, alpha, loss); });
+  }
+  template <class Scalar>
+  static void ctc_loss_backward(const CtcProblem& p, const Scalar* log_probabilities,
+                                const Scalar* alpha, const Scalar* factor, Scalar* gradient) {
+    check("ctc_loss_backward", p.targets, p.input_lengths, p.target_lengths, log_probabilities,
+          alpha, factor, gradient);
+    add([=] { Reference::ctc_loss_backward(p, log_probabilities, alpha, factor, gradient); });
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     check("strided_copy", from, to);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/ops/ctc.hpp>
 #include <halfstep/ops/elements.hpp>
 #include <halfstep/ops/normalization.hpp>
 #include <halfstep/ops/recurrent.hpp>
@@ -91,6 +92,10 @@ struct StridedCopy {
 ///   recurrent_step_backward<Cell>(step, const T* saved, upstream, const Compute* from_products,
 ///                                 Compute* to_state, T* to_input_sums, to_hidden_sums)
 ///       a cell of ops/formulas_recurrent.hpp over a batch; see recurrent.hpp
+///   ctc_loss(const CtcProblem&, const Compute* log_probabilities, Compute* alpha, Compute* loss)
+///       loss by row; alpha [batch, time, positions] is for backward; see ctc.hpp
+///   ctc_loss_backward(problem, log_probabilities, const Compute* alpha, const Compute* factor,
+///                     Compute* gradient)      of the logits, each row's loss times its factor
 ///   strided_copy(const StridedCopy&, const From* from, To* to)
 ///   gather_rows(Index n, width, rows, const T* table, const int32_t* index, T* out)
 ///   scatter_add_rows(n, width, rows, const T* values, const int32_t* index, T* table)

@@ -4,6 +4,8 @@
 #include <halfstep/ops/formulas_recurrent.hpp>
 #include <halfstep/tensor/shape.hpp>
 
+#include <utility>
+
 namespace halfstep::inline HALFSTEP_ABI {
 
 /// One time step of a recurrent layer over a batch. Arrays are [batch, planes, hidden], where the

@@ -85,6 +85,7 @@ inline constexpr auto operation_table = [] {
       {"mse_loss", "", fp32_result, true, fp32, fp32},
       {"smooth_l1_loss", "", fp32_result, true, fp32, unlisted},
       {"bce_with_logits", "", fp32_result, true, fp32, fp32},
+      {"ctc_loss", "", fp32_result, false, unlisted, fp32},
       {"sum", "of all elements", fp32_result, false, fp32, unlisted},
       {"mean", "of all elements", fp32_result, false, unlisted, unlisted},
 

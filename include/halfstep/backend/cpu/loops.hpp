@@ -112,6 +112,27 @@ struct CpuLoops {
                                                    to_input_sums, to_hidden_sums});
   }
 
+  template <class Scalar>
+  static void ctc_loss(const CtcProblem& p, const Scalar* log_probabilities, Scalar* alpha,
+                       Scalar* loss) {
+    check_ctc(p);
+    cpu::parallel_for(p.batch, 1, [&](Index first, Index last) {
+      for (Index row = first; row < last; ++row)
+        loss[row] =
+            CtcRow<Scalar>(p, row, log_probabilities).forward(alpha + row * p.time * p.positions());
+    });
+  }
+  template <class Scalar>
+  static void ctc_loss_backward(const CtcProblem& p, const Scalar* log_probabilities,
+                                const Scalar* alpha, const Scalar* factor, Scalar* gradient) {
+    cpu::parallel_for(p.batch, 1, [&](Index first, Index last) {
+      for (Index row = first; row < last; ++row)
+        CtcRow<Scalar>(p, row, log_probabilities)
+            .backward(alpha + row * p.time * p.positions(), factor[row],
+                      gradient + row * p.time * p.classes);
+    });
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     cpu::strided_copy(copy, from, to);
