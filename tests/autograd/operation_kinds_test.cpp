@@ -1,13 +1,17 @@
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
+#include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
+#include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/gather.hpp>
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
+#include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
+#include <halfstep/autograd/recurrent.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/autograd/softmax.hpp>
@@ -74,6 +78,13 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("linear", [](const auto& in) { return linear(in.x, in.y); });
   show("matmul", [](const auto& in) { return matmul(in.x, in.y, {.b = true}); });
 
+  // One step: later ones read what the first has rounded.
+  const auto step = [](const auto& x) { return reshape(x, {4, 1, 8}); };
+  show("lstm", [&](const auto& in) { return lstm(step(in.x), in.y, slice(in.y, 1, 0, 1)); });
+  show("gru", [&](const auto& in) {
+    return gru(step(in.x), slice(in.y, 0, 0, 3), slice(slice(in.y, 0, 0, 3), 1, 0, 1));
+  });
+
   show("relu", [](const auto& in) { return relu(in.x); });
   show("leaky_relu", [](const auto& in) { return leaky_relu(in.x); });
   show("elu", [](const auto& in) { return elu(in.x); });
@@ -90,6 +101,10 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("dropout", [](const auto& in) { return dropout(in.x, 0.3, {.seed = 1}); });
   show("softmax", [](const auto& in) { return softmax(in.x); });
   show("log_softmax", [](const auto& in) { return log_softmax(in.x); });
+  show("layer_norm", [](const auto& in) { return layer_norm(in.x, {8}); });
+  show("rms_norm", [](const auto& in) { return rms_norm(in.x, {8}); });
+  show("group_norm", [](const auto& in) { return group_norm(in.x, 2); });
+  show("batch_norm", [](const auto& in) { return batch_norm(in.x).y; });
   show(
       "sum", [](const auto& in) { return sum(in.x, -1); }, "over an axis");
   show(
@@ -123,6 +138,10 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("mse_loss", [](const auto& in) { return mse_loss(in.x, in.y); });
   show("smooth_l1_loss", [](const auto& in) { return smooth_l1_loss(in.x, in.y); });
   show("bce_with_logits", [](const auto& in) { return bce_with_logits(in.x, in.p); });
+  show("ctc_loss", [](const auto& in) {
+    return ctc_loss(reshape(in.x, {1, 4, 8}), test::integers({3}, {1, 1}), test::integers({4}),
+                    test::integers({1}));
+  });
   show(
       "sum", [](const auto& in) { return sum(in.x); }, "of all elements");
   show(

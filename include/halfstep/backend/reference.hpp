@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/reference/normalization.hpp>
 #include <halfstep/core/error.hpp>
 #include <halfstep/numeric/storage_cast.hpp>
 #include <halfstep/ops/backend.hpp>
@@ -16,6 +17,8 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
+
+using reference::add_or_set;
 
 /// Every operation as plain loops on one thread. Slow, and the definition that the other backends
 /// are tested against: what an operation means is what stands here.
@@ -157,6 +160,73 @@ struct Reference {
     }
   }
 
+  template <class T, class Scalar>
+  static void normalize(const Normalization& p, const T* x, const Scalar* weight,
+                        const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
+    reference::normalize(p, x, weight, bias, y, mean, scale);
+  }
+  template <class T, class Scalar>
+  static void normalize_backward(const Normalization& p, const T* x, const T* upstream,
+                                 const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                                 const NormalizationGradients<T, Scalar>& to) {
+    reference::normalize_backward(p, x, upstream, mean, scale, weight, to);
+  }
+  template <class T, class Scalar>
+  static void channel_moments(const ChannelLayout& layout, const T* x, Scalar* mean,
+                              Scalar* variance) {
+    reference::channel_moments(layout, x, mean, variance);
+  }
+  template <class T, class Scalar>
+  static void channel_affine(const ChannelLayout& layout, const T* x, const Scalar* mean,
+                             const Scalar* scale, const Scalar* weight, const Scalar* bias, T* y) {
+    reference::channel_affine(layout, x, mean, scale, weight, bias, y);
+  }
+  template <class T, class Scalar>
+  static void channel_sums(const ChannelLayout& layout, const T* x, const T* upstream,
+                           const Scalar* mean, const Scalar* scale, Scalar* sum, Scalar* product) {
+    reference::channel_sums(layout, x, upstream, mean, scale, sum, product);
+  }
+  template <class T, class Scalar>
+  static void channel_gradient(const ChannelLayout& layout, const T* x, const T* upstream,
+                               const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                               const Scalar* sum, const Scalar* product, double share, T* gradient,
+                               bool accumulate) {
+    reference::channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, share,
+                                gradient, accumulate);
+  }
+
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step(const RecurrentStep& step, const Scalar* input_sums,
+                             const Scalar* hidden_sums, T* saved, Scalar* state, T* y) {
+    RecurrentStepLoop<Cell, T, Scalar>{step, input_sums, hidden_sums, saved, state, y}
+        .template operator()<Scalar>(0, step.batch);
+  }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step_backward(const RecurrentStep& step, const T* saved, const T* upstream,
+                                      const Scalar* from_products, Scalar* to_state,
+                                      T* to_input_sums, T* to_hidden_sums) {
+    RecurrentStepBackwardLoop<Cell, T, Scalar>{
+        step, saved, upstream, from_products, to_state, to_input_sums, to_hidden_sums}
+        .template operator()<Scalar>(0, step.batch);
+  }
+
+  template <class Scalar>
+  static void ctc_loss(const CtcProblem& p, const Scalar* log_probabilities, Scalar* alpha,
+                       Scalar* loss) {
+    check_ctc(p);
+    for (Index row = 0; row < p.batch; ++row)
+      loss[row] =
+          CtcRow<Scalar>(p, row, log_probabilities).forward(alpha + row * p.time * p.positions());
+  }
+  template <class Scalar>
+  static void ctc_loss_backward(const CtcProblem& p, const Scalar* log_probabilities,
+                                const Scalar* alpha, const Scalar* factor, Scalar* gradient) {
+    for (Index row = 0; row < p.batch; ++row)
+      CtcRow<Scalar>(p, row, log_probabilities)
+          .backward(alpha + row * p.time * p.positions(), factor[row],
+                    gradient + row * p.time * p.classes);
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     using N = CommonCompute<From, To>;
@@ -283,10 +353,6 @@ struct Reference {
     return map(numbers...);
   }
 
-  template <class T>
-  static void add_or_set(T& to, double value, bool accumulate) {
-    to = storage_cast<T>(accumulate ? storage_cast<double>(to) + value : value);
-  }
   template <class T>
   static double log_sum_exp(Index n, const T* x) {
     double largest = -std::numeric_limits<double>::infinity();

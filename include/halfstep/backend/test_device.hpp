@@ -73,6 +73,80 @@ struct Delayed {
     });
   }
 
+  template <class T, class Scalar>
+  static void normalize(const Normalization& p, const T* x, const Scalar* weight,
+                        const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
+    check("normalize", x, weight, bias, y, mean, scale);
+    add([=] { Reference::normalize(p, x, weight, bias, y, mean, scale); });
+  }
+  template <class T, class Scalar>
+  static void normalize_backward(const Normalization& p, const T* x, const T* upstream,
+                                 const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                                 const NormalizationGradients<T, Scalar>& to) {
+    check("normalize_backward", x, upstream, mean, scale, weight, to.x, to.weight, to.bias);
+    add([=] { Reference::normalize_backward(p, x, upstream, mean, scale, weight, to); });
+  }
+  template <class T, class Scalar>
+  static void channel_moments(const ChannelLayout& layout, const T* x, Scalar* mean,
+                              Scalar* variance) {
+    check("channel_moments", x, mean, variance);
+    add([=] { Reference::channel_moments(layout, x, mean, variance); });
+  }
+  template <class T, class Scalar>
+  static void channel_affine(const ChannelLayout& layout, const T* x, const Scalar* mean,
+                             const Scalar* scale, const Scalar* weight, const Scalar* bias, T* y) {
+    check("channel_affine", x, mean, scale, weight, bias, y);
+    add([=] { Reference::channel_affine(layout, x, mean, scale, weight, bias, y); });
+  }
+  template <class T, class Scalar>
+  static void channel_sums(const ChannelLayout& layout, const T* x, const T* upstream,
+                           const Scalar* mean, const Scalar* scale, Scalar* sum, Scalar* product) {
+    check("channel_sums", x, upstream, mean, scale, sum, product);
+    add([=] { Reference::channel_sums(layout, x, upstream, mean, scale, sum, product); });
+  }
+  template <class T, class Scalar>
+  static void channel_gradient(const ChannelLayout& layout, const T* x, const T* upstream,
+                               const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                               const Scalar* sum, const Scalar* product, double share, T* gradient,
+                               bool accumulate) {
+    check("channel_gradient", x, upstream, mean, scale, weight, sum, product, gradient);
+    add([=] {
+      Reference::channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, share,
+                                  gradient, accumulate);
+    });
+  }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step(const RecurrentStep& step, const Scalar* input_sums,
+                             const Scalar* hidden_sums, T* saved, Scalar* state, T* y) {
+    check("recurrent_step", step.lengths, input_sums, hidden_sums, saved, state, y);
+    add([=] { Reference::recurrent_step<Cell>(step, input_sums, hidden_sums, saved, state, y); });
+  }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step_backward(const RecurrentStep& step, const T* saved, const T* upstream,
+                                      const Scalar* from_products, Scalar* to_state,
+                                      T* to_input_sums, T* to_hidden_sums) {
+    check("recurrent_step_backward", step.lengths, saved, upstream, from_products, to_state,
+          to_input_sums, to_hidden_sums);
+    add([=] {
+      Reference::recurrent_step_backward<Cell>(step, saved, upstream, from_products, to_state,
+                                               to_input_sums, to_hidden_sums);
+    });
+  }
+
+  template <class Scalar>
+  static void ctc_loss(const CtcProblem& p, const Scalar* log_probabilities, Scalar* alpha,
+                       Scalar* loss) {
+    check("ctc_loss", p.targets, p.input_lengths, p.target_lengths, log_probabilities, alpha, loss);
+    add([=] { Reference::ctc_loss(p, log_probabilities, alpha, loss); });
+  }
+  template <class Scalar>
+  static void ctc_loss_backward(const CtcProblem& p, const Scalar* log_probabilities,
+                                const Scalar* alpha, const Scalar* factor, Scalar* gradient) {
+    check("ctc_loss_backward", p.targets, p.input_lengths, p.target_lengths, log_probabilities,
+          alpha, factor, gradient);
+    add([=] { Reference::ctc_loss_backward(p, log_probabilities, alpha, factor, gradient); });
+  }
+
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     check("strided_copy", from, to);

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <halfstep/ops/ctc.hpp>
 #include <halfstep/ops/elements.hpp>
+#include <halfstep/ops/normalization.hpp>
+#include <halfstep/ops/recurrent.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 #include <array>
@@ -73,6 +76,26 @@ struct StridedCopy {
 ///   cross_entropy_backward(rows, n, settings, logits, target, log_sum, const Compute* factor,
 ///                          Out* gradient, accumulate)
 ///       gradient = (softmax - smoothed one-hot) * factor[0], 0 on ignored rows
+///   normalize(const Normalization&, const T* x, const Compute* weight, bias, T* y, Compute* mean,
+///             Compute* scale)       x' = (x - mean) scale by sample and group; y = x' weight +
+///             bias
+///   normalize_backward(normalization, x, upstream, mean, scale, weight, NormalizationGradients to)
+///   channel_moments(const ChannelLayout&, const T* x, Compute* mean, Compute* variance)
+///   channel_affine(layout, x, mean, scale, weight, bias, T* y)
+///   channel_sums(layout, x, upstream, mean, scale, Compute* sum, Compute* product)
+///       of upstream and of upstream x', by channel
+///   channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, double share,
+///                    T* gradient, accumulate)
+///       weights and biases may be null pointers: 1 and 0; see backend/reference/normalization.hpp
+///   recurrent_step<Cell>(const RecurrentStep&, const Compute* input_sums, hidden_sums, T* saved,
+///                        Compute* state, T* y)
+///   recurrent_step_backward<Cell>(step, const T* saved, upstream, const Compute* from_products,
+///                                 Compute* to_state, T* to_input_sums, to_hidden_sums)
+///       a cell of ops/formulas_recurrent.hpp over a batch; see recurrent.hpp
+///   ctc_loss(const CtcProblem&, const Compute* log_probabilities, Compute* alpha, Compute* loss)
+///       loss by row; alpha [batch, time, positions] is for backward; see ctc.hpp
+///   ctc_loss_backward(problem, log_probabilities, const Compute* alpha, const Compute* factor,
+///                     Compute* gradient)      of the logits, each row's loss times its factor
 ///   strided_copy(const StridedCopy&, const From* from, To* to)
 ///   gather_rows(Index n, width, rows, const T* table, const int32_t* index, T* out)
 ///   scatter_add_rows(n, width, rows, const T* values, const int32_t* index, T* table)

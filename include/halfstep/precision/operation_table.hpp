@@ -44,6 +44,8 @@ inline constexpr auto operation_table = [] {
   return std::to_array<OperationPrecision>({
       {"linear", "", product, true, lower, lower},
       {"matmul", "", product, true, lower, lower},
+      {"lstm", "", product, true, lower, lower},
+      {"gru", "", product, true, lower, lower},
 
       {"relu", "", fp32_inside, false, unlisted, unlisted},
       {"leaky_relu", "", fp32_inside, false, unlisted, unlisted},
@@ -61,6 +63,10 @@ inline constexpr auto operation_table = [] {
       {"dropout", "", fp32_inside, false, unlisted, unlisted},
       {"softmax", "", fp32_inside, false, fp32, unlisted},
       {"log_softmax", "", fp32_inside, false, fp32, unlisted},
+      {"layer_norm", "", fp32_inside, false, fp32, unlisted},
+      {"rms_norm", "", fp32_inside, false, unlisted, unlisted},
+      {"group_norm", "", fp32_inside, false, fp32, unlisted},
+      {"batch_norm", "", fp32_inside, false, unlisted, unlisted},
       {"sum", "over an axis", fp32_inside, false, fp32, unlisted},
       {"mean", "over an axis", fp32_inside, false, unlisted, unlisted},
       {"cast", "to the type that it names", fp32_inside, false, absent, absent},
@@ -79,6 +85,7 @@ inline constexpr auto operation_table = [] {
       {"mse_loss", "", fp32_result, true, fp32, fp32},
       {"smooth_l1_loss", "", fp32_result, true, fp32, unlisted},
       {"bce_with_logits", "", fp32_result, true, fp32, fp32},
+      {"ctc_loss", "", fp32_result, false, unlisted, fp32},
       {"sum", "of all elements", fp32_result, false, fp32, unlisted},
       {"mean", "of all elements", fp32_result, false, unlisted, unlisted},
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <halfstep/backend/cpu/channel_moments.hpp>
 #include <halfstep/backend/cpu/check_finite.hpp>
 #include <halfstep/backend/cpu/count_exponents.hpp>
 #include <halfstep/backend/cpu/elementwise.hpp>
 #include <halfstep/backend/cpu/gather.hpp>
+#include <halfstep/backend/cpu/normalize.hpp>
 #include <halfstep/backend/cpu/reduce.hpp>
 #include <halfstep/backend/cpu/rows.hpp>
 #include <halfstep/backend/cpu/strided_copy.hpp>
@@ -56,6 +58,79 @@ struct CpuLoops {
                                      bool accumulate) {
     cpu::cross_entropy_backward(rows, n, settings, logits, target, log_sum, factor, gradient,
                                 accumulate);
+  }
+
+  template <class T, class Scalar>
+  static void normalize(const Normalization& p, const T* x, const Scalar* weight,
+                        const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
+    cpu::normalize(p, x, weight, bias, y, mean, scale);
+  }
+  template <class T, class Scalar>
+  static void normalize_backward(const Normalization& p, const T* x, const T* upstream,
+                                 const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                                 const NormalizationGradients<T, Scalar>& to) {
+    cpu::normalize_backward(p, x, upstream, mean, scale, weight, to);
+  }
+  template <class T, class Scalar>
+  static void channel_moments(const ChannelLayout& layout, const T* x, Scalar* mean,
+                              Scalar* variance) {
+    cpu::channel_moments(layout, x, mean, variance);
+  }
+  template <class T, class Scalar>
+  static void channel_affine(const ChannelLayout& layout, const T* x, const Scalar* mean,
+                             const Scalar* scale, const Scalar* weight, const Scalar* bias, T* y) {
+    cpu::channel_affine(layout, x, mean, scale, weight, bias, y);
+  }
+  template <class T, class Scalar>
+  static void channel_sums(const ChannelLayout& layout, const T* x, const T* upstream,
+                           const Scalar* mean, const Scalar* scale, Scalar* sum, Scalar* product) {
+    cpu::channel_sums(layout, x, upstream, mean, scale, sum, product);
+  }
+  template <class T, class Scalar>
+  static void channel_gradient(const ChannelLayout& layout, const T* x, const T* upstream,
+                               const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                               const Scalar* sum, const Scalar* product, double share, T* gradient,
+                               bool accumulate) {
+    cpu::channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, share, gradient,
+                          accumulate);
+  }
+
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step(const RecurrentStep& step, const Scalar* input_sums,
+                             const Scalar* hidden_sums, T* saved, Scalar* state, T* y) {
+    cpu::for_each_row<Scalar>(
+        step.batch, Cell::gates * step.hidden,
+        RecurrentStepLoop<Cell, T, Scalar>{step, input_sums, hidden_sums, saved, state, y});
+  }
+  template <class Cell, class T, class Scalar>
+  static void recurrent_step_backward(const RecurrentStep& step, const T* saved, const T* upstream,
+                                      const Scalar* from_products, Scalar* to_state,
+                                      T* to_input_sums, T* to_hidden_sums) {
+    cpu::for_each_row<Scalar>(
+        step.batch, Cell::gates * step.hidden,
+        RecurrentStepBackwardLoop<Cell, T, Scalar>{step, saved, upstream, from_products, to_state,
+                                                   to_input_sums, to_hidden_sums});
+  }
+
+  template <class Scalar>
+  static void ctc_loss(const CtcProblem& p, const Scalar* log_probabilities, Scalar* alpha,
+                       Scalar* loss) {
+    check_ctc(p);
+    cpu::parallel_for(p.batch, 1, [&](Index first, Index last) {
+      for (Index row = first; row < last; ++row)
+        loss[row] =
+            CtcRow<Scalar>(p, row, log_probabilities).forward(alpha + row * p.time * p.positions());
+    });
+  }
+  template <class Scalar>
+  static void ctc_loss_backward(const CtcProblem& p, const Scalar* log_probabilities,
+                                const Scalar* alpha, const Scalar* factor, Scalar* gradient) {
+    cpu::parallel_for(p.batch, 1, [&](Index first, Index last) {
+      for (Index row = first; row < last; ++row)
+        CtcRow<Scalar>(p, row, log_probabilities)
+            .backward(alpha + row * p.time * p.positions(), factor[row],
+                      gradient + row * p.time * p.classes);
+    });
   }
 
   template <class From, class To>

@@ -1,0 +1,35 @@
+#include <halfstep/backend/eigen.hpp>
+#if defined(HALFSTEP_ONEDNN)
+#include <halfstep/backend/one_dnn.hpp>
+#endif
+
+#include "support/recurrent_parity.hpp"
+
+namespace halfstep::test {
+namespace {
+
+TEST(RecurrentParity, InDoubleTheReferenceEqualsPyTorch) {
+  for_each_recurrent_case([](const nlohmann::json& one) {
+    const RecurrentResult found =
+        run_recurrent<double, backend::Reference>(one, rounded_to<double>);
+    for (const auto& [name, array] : found.arrays)
+      expect_equals_file(name, array,
+                         name == "y" ? one.at("outputs").at("y") : one.at("gradients").at(name));
+  });
+}
+
+template <class B>
+void expect_parity_on() {
+  expect_recurrent_parity<float, B>();
+  expect_recurrent_parity<float16, B>();
+  expect_recurrent_parity<bfloat16, B>();
+}
+
+TEST(RecurrentParity, OnReference) { expect_parity_on<backend::Reference>(); }
+TEST(RecurrentParity, OnEigen) { expect_parity_on<backend::Eigen>(); }
+#if defined(HALFSTEP_ONEDNN)
+TEST(RecurrentParity, OnOneDnn) { expect_parity_on<backend::OneDnn>(); }
+#endif
+
+}  // namespace
+}  // namespace halfstep::test
