@@ -5,6 +5,7 @@
 
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
+#include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/backward.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>

@@ -1,5 +1,6 @@
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
+#include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/custom.hpp>
@@ -73,6 +74,8 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   Shown show;
   show("linear", [](const auto& in) { return linear(in.x, in.y); });
   show("matmul", [](const auto& in) { return matmul(in.x, in.y, {.b = true}); });
+
+  show("attention", [](const auto& in) { return attention(in.x, in.y, in.p); });
 
   show("relu", [](const auto& in) { return relu(in.x); });
   show("leaky_relu", [](const auto& in) { return leaky_relu(in.x); });

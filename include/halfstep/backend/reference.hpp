@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/reference/attention.hpp>
 #include <halfstep/core/error.hpp>
 #include <halfstep/numeric/storage_cast.hpp>
 #include <halfstep/ops/backend.hpp>
@@ -155,6 +156,18 @@ struct Reference {
                    accumulate);
       }
     }
+  }
+
+  template <class T, class Scalar>
+  static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
+                        Scalar* log_sum) {
+    reference::attention(p, q, k, v, y, log_sum);
+  }
+  template <class T, class Scalar>
+  static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
+                                 const T* y, const Scalar* log_sum, const T* upstream,
+                                 const AttentionGradients<T>& to) {
+    reference::attention_backward(p, q, k, v, y, log_sum, upstream, to);
   }
 
   template <class From, class To>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/ops/attention.hpp>
 #include <halfstep/ops/elements.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
@@ -73,6 +74,10 @@ struct StridedCopy {
 ///   cross_entropy_backward(rows, n, settings, logits, target, log_sum, const Compute* factor,
 ///                          Out* gradient, accumulate)
 ///       gradient = (softmax - smoothed one-hot) * factor[0], 0 on ignored rows
+///   attention(const AttentionProblem&, const T* q, k, v, T* y, Compute* log_sum)
+///       y = softmax(scale q k^T) v by heads, and the scores' log-sum-exp [batch, heads, queries]
+///   attention_backward(problem, q, k, v, y, log_sum, const T* upstream,
+///                      const AttentionGradients<T>&)
 ///   strided_copy(const StridedCopy&, const From* from, To* to)
 ///   gather_rows(Index n, width, rows, const T* table, const int32_t* index, T* out)
 ///   scatter_add_rows(n, width, rows, const T* values, const int32_t* index, T* table)

@@ -44,6 +44,7 @@ inline constexpr auto operation_table = [] {
   return std::to_array<OperationPrecision>({
       {"linear", "", product, true, lower, lower},
       {"matmul", "", product, true, lower, lower},
+      {"attention", "", product, true, lower, lower},
 
       {"relu", "", fp32_inside, false, unlisted, unlisted},
       {"leaky_relu", "", fp32_inside, false, unlisted, unlisted},

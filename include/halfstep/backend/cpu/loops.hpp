@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cpu/attention.hpp>
 #include <halfstep/backend/cpu/check_finite.hpp>
 #include <halfstep/backend/cpu/count_exponents.hpp>
 #include <halfstep/backend/cpu/elementwise.hpp>
@@ -56,6 +57,18 @@ struct CpuLoops {
                                      bool accumulate) {
     cpu::cross_entropy_backward(rows, n, settings, logits, target, log_sum, factor, gradient,
                                 accumulate);
+  }
+
+  template <class T, class Scalar>
+  static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
+                        Scalar* log_sum) {
+    cpu::attention(p, q, k, v, y, log_sum);
+  }
+  template <class T, class Scalar>
+  static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
+                                 const T* y, const Scalar* log_sum, const T* upstream,
+                                 const AttentionGradients<T>& to) {
+    cpu::attention_backward(p, q, k, v, y, log_sum, upstream, to);
   }
 
   template <class From, class To>
