@@ -9,6 +9,7 @@
 #include <halfstep/autograd/backward.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
+#include <halfstep/autograd/checkpoint.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/debug_scope.hpp>
@@ -34,8 +35,10 @@
 #include <halfstep/nn/activations.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
+#include <halfstep/nn/embedding.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
+#include <halfstep/nn/multi_head_attention.hpp>
 #include <halfstep/nn/sequential.hpp>
 #include <halfstep/optim/adafactor.hpp>
 #include <halfstep/optim/adagrad.hpp>
