@@ -1,7 +1,12 @@
 #pragma once
 
-#include <halfstep/backend/cpu/rows.hpp>
+#include <halfstep/backend/cpu/elementwise.hpp>
+#include <halfstep/numeric/packet_math.hpp>
 #include <halfstep/ops/attention.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
 
@@ -100,6 +105,14 @@ struct ScoreTile {
   Scalar* row(Index i) const { return scores + i * row_length; }
 };
 
+/// A packet of a row's numbers from column i on, `hidden` in those that are not below `seen`.
+template <class N, class Scalar>
+HALFSTEP_INLINE N load_seen(const Scalar* row, Index i, Index seen, Scalar hidden) {
+  const N numbers = load<N>(row + i);
+  const Bits<N> column = lane_index<N>() + Bits<N>(static_cast<std::uint32_t>(i));
+  return select(column < Bits<N>(static_cast<std::uint32_t>(seen)), numbers, N(hidden));
+}
+
 /// Online softmax (Milakov, Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135, algorithm
 /// 1): scores become exp(score - m) with m the row's largest so far, 0 where the query does not
 /// see the key, and what was summed under the m before is multiplied by exp(before - m).
@@ -115,31 +128,39 @@ struct OnlineSoftmax {
 
   template <class N>
   HALFSTEP_INLINE void operator()() const {
+    constexpr Scalar lowest = -std::numeric_limits<Scalar>::infinity();
     for (Index row = 0; row < tile.queries; ++row) {
       Scalar* const scores = tile.row(row);
       const Index seen = tile.seen(p, row);
       const Scalar before = largest[row];
+      N most(lowest);
+      for (Index i = 0; i < tile.row_length; i += lanes<N>)
+        most = max(most, load_seen<N>(scores, i, seen, lowest));
       // NaN where either is, so that a step with NaN is found.
-      const Scalar now = max(before, static_cast<Scalar>(largest_of_row<N>(seen, scores)));
+      const Scalar now = max(before, static_cast<Scalar>(max(most)));
       if (seen > 0 && now != before) {
-        const Scalar factor = std::exp(before - now);
+        // Nothing was summed under an m of -inf.
+        if (before != lowest) scale_row<N>(row, std::exp(before - now));
         largest[row] = now;
-        sums[row] *= factor;
-        for (Index i = 0; i < width; i += lanes<N>) {
-          Scalar* const value = values + row * width + i;
-          store(load<N>(value) * N(factor), value);
-        }
       }
       N total(0.0f);
-      Index i = 0;
-      for (; i < seen; i += lanes<N>) {
-        N probability;
-        ShiftedExp<Scalar, Scalar>{scores, now}(i, static_cast<std::size_t>(seen - i), probability);
+      for (Index i = 0; i < tile.row_length; i += lanes<N>) {
+        N probability(0.0f);
+        if (i < seen) probability = exp(load_seen<N>(scores, i, seen, lowest) - N(now));
         total = total + probability;
         store(probability, scores + i);
       }
-      for (; i < tile.row_length; i += lanes<N>) store(N(0.0f), scores + i);
       sums[row] += static_cast<Scalar>(sum(total));
+    }
+  }
+
+ private:
+  template <class N>
+  HALFSTEP_INLINE void scale_row(Index row, Scalar factor) const {
+    sums[row] *= factor;
+    for (Index i = 0; i < width; i += lanes<N>) {
+      Scalar* const value = values + row * width + i;
+      store(load<N>(value) * N(factor), value);
     }
   }
 };
@@ -157,21 +178,20 @@ struct AttentionSlopes {
 
   template <class N>
   HALFSTEP_INLINE void operator()() const {
+    constexpr Scalar lowest = -std::numeric_limits<Scalar>::infinity();
     for (Index row = 0; row < tile.queries; ++row) {
       const Index seen = tile.seen(p, row);
       Scalar* const scores = tile.row(row);
       Scalar* const slope = slopes.row(row);
-      Index i = 0;
-      for (; i < seen; i += lanes<N>) {
-        N probability;
-        ShiftedExp<Scalar, Scalar>{scores, log_sum[row]}(i, static_cast<std::size_t>(seen - i),
-                                                         probability);
+      for (Index i = 0; i < tile.row_length; i += lanes<N>) {
+        N probability(0.0f);
+        N product(0.0f);
+        if (i < seen) {
+          probability = exp(load_seen<N>(scores, i, seen, lowest) - N(log_sum[row]));
+          product = probability * (load_seen<N>(slope, i, seen, Scalar(0)) - N(shared[row]));
+        }
         store(probability, scores + i);
-        store(probability * (load<N>(slope + i) - N(shared[row])), slope + i);
-      }
-      for (; i < tile.row_length; i += lanes<N>) {
-        store(N(0.0f), scores + i);
-        store(N(0.0f), slope + i);
+        store(product, slope + i);
       }
     }
   }

@@ -2,6 +2,8 @@
 
 #include <halfstep/backend/cpu/elementwise.hpp>
 
+#include <utility>
+
 namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
 
 /// C = A B, or C += A B, on this thread, for operands that fit the cache: what an operation that
@@ -30,6 +32,7 @@ struct SmallProduct {
     constexpr int most = lanes<N> == 16 ? 4 : 2;
     Index column = 0;
     for (; column + most * lanes<N> <= n; column += most * lanes<N>) strip<N, most>(column);
+    for (; column + 2 * lanes<N> <= n; column += 2 * lanes<N>) strip<N, 2>(column);
     for (; column < n; column += lanes<N>) strip<N, 1>(column);
   }
 
@@ -43,27 +46,55 @@ struct SmallProduct {
 
   template <class N, int Rows, int Columns>
   HALFSTEP_INLINE void block(Index row, Index column) const {
-    N sums[Rows][Columns];
+    using RowNumbers = std::make_index_sequence<Rows>;
+    using ColumnNumbers = std::make_index_sequence<Columns>;
+    N sums[Rows * Columns];
     Scalar* const to = c + row * c_row + column;
-    for (int i = 0; i < Rows; ++i)
-      for (int j = 0; j < Columns; ++j) {
-        if (accumulate)
-          sums[i][j] = load<N>(to + i * c_row + j * lanes<N>);
-        else
-          sums[i][j] = N(0.0f);
-      }
+    begin(to, sums, RowNumbers{}, ColumnNumbers{});
     const Scalar* left = a + row * a_row;
     const Scalar* right = b + column;
-    for (Index at = 0; at < k; ++at, left += a_column, right += b_row) {
-      N line[Columns];
-      for (int j = 0; j < Columns; ++j) line[j] = load<N>(right + j * lanes<N>);
-      for (int i = 0; i < Rows; ++i) {
-        const N factor(left[i * a_row]);
-        for (int j = 0; j < Columns; ++j) sums[i][j] = fma(factor, line[j], sums[i][j]);
-      }
-    }
-    for (int i = 0; i < Rows; ++i)
-      for (int j = 0; j < Columns; ++j) store(sums[i][j], to + i * c_row + j * lanes<N>);
+    for (Index at = 0; at < k; ++at, left += a_column, right += b_row)
+      add(left, right, sums, RowNumbers{}, ColumnNumbers{});
+    end(to, sums, RowNumbers{}, ColumnNumbers{});
+  }
+
+  // Rows and columns are written out by their numbers: GCC keeps sums in registers only where it
+  // sees every index, and -O2 unrolls no loop for it.
+  template <class N, std::size_t... Row, class Columns>
+  HALFSTEP_INLINE void begin(const Scalar* from, N* sums, std::index_sequence<Row...>,
+                             Columns columns) const {
+    (begin_row(from + static_cast<Index>(Row) * c_row, sums + Row * Columns::size(), columns), ...);
+  }
+  template <class N, std::size_t... Column>
+  HALFSTEP_INLINE void begin_row(const Scalar* from, N* sums,
+                                 std::index_sequence<Column...>) const {
+    if (accumulate)
+      ((sums[Column] = load<N>(from + Column * lanes<N>)), ...);
+    else
+      ((sums[Column] = N(0.0f)), ...);
+  }
+  template <class N, std::size_t... Row, std::size_t... Column>
+  HALFSTEP_INLINE void add(const Scalar* left, const Scalar* right, N* sums,
+                           std::index_sequence<Row...>,
+                           std::index_sequence<Column...> columns) const {
+    const N line[] = {load<N>(right + Column * lanes<N>)...};
+    (add_row(N(left[static_cast<Index>(Row) * a_row]), line, sums + Row * sizeof...(Column),
+             columns),
+     ...);
+  }
+  template <class N, std::size_t... Column>
+  static HALFSTEP_INLINE void add_row(const N& factor, const N* line, N* sums,
+                                      std::index_sequence<Column...>) {
+    ((sums[Column] = fma(factor, line[Column], sums[Column])), ...);
+  }
+  template <class N, std::size_t... Row, class Columns>
+  HALFSTEP_INLINE void end(Scalar* to, const N* sums, std::index_sequence<Row...>,
+                           Columns columns) const {
+    (end_row(to + static_cast<Index>(Row) * c_row, sums + Row * Columns::size(), columns), ...);
+  }
+  template <class N, std::size_t... Column>
+  static HALFSTEP_INLINE void end_row(Scalar* to, const N* sums, std::index_sequence<Column...>) {
+    (store(sums[Column], to + Column * lanes<N>), ...);
   }
 };
 
