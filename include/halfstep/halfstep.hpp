@@ -7,6 +7,7 @@
 #include <halfstep/autograd/arithmetic.hpp>
 #include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/backward.hpp>
+#include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
 #include <halfstep/autograd/checkpoint.hpp>
@@ -21,6 +22,7 @@
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/matmul.hpp>
+#include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
@@ -33,12 +35,16 @@
 #include <halfstep/io/checkpoint.hpp>
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
+#include <halfstep/nn/batch_norm.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
 #include <halfstep/nn/embedding.hpp>
+#include <halfstep/nn/group_norm.hpp>
+#include <halfstep/nn/layer_norm.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/multi_head_attention.hpp>
+#include <halfstep/nn/rms_norm.hpp>
 #include <halfstep/nn/sequential.hpp>
 #include <halfstep/optim/adafactor.hpp>
 #include <halfstep/optim/adagrad.hpp>

@@ -1,6 +1,7 @@
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
 #include <halfstep/autograd/attention.hpp>
+#include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/custom.hpp>
@@ -8,6 +9,7 @@
 #include <halfstep/autograd/gather.hpp>
 #include <halfstep/autograd/linear.hpp>
 #include <halfstep/autograd/loss.hpp>
+#include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
@@ -93,6 +95,10 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("dropout", [](const auto& in) { return dropout(in.x, 0.3, {.seed = 1}); });
   show("softmax", [](const auto& in) { return softmax(in.x); });
   show("log_softmax", [](const auto& in) { return log_softmax(in.x); });
+  show("layer_norm", [](const auto& in) { return layer_norm(in.x, {8}); });
+  show("rms_norm", [](const auto& in) { return rms_norm(in.x, {8}); });
+  show("group_norm", [](const auto& in) { return group_norm(in.x, 2); });
+  show("batch_norm", [](const auto& in) { return batch_norm(in.x).y; });
   show(
       "sum", [](const auto& in) { return sum(in.x, -1); }, "over an axis");
   show(

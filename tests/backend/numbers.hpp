@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -32,6 +33,25 @@ std::vector<double> as_double(const std::vector<T>& values, bool absolute = fals
     result.push_back(absolute ? std::fabs(number) : number);
   }
   return result;
+}
+
+inline double largest(const std::vector<double>& values) {
+  double most = 0.0;
+  for (const double value : values) most = std::max(most, std::fabs(value));
+  return most;
+}
+
+/// |got - exact| <= u |exact| + (1 + u) error, u the roundoff of what holds the result.
+template <class T>
+void expect_near(const char* what, const std::vector<T>& got, const std::vector<double>& exact,
+                 double error) {
+  const double u_out = hs::numeric_traits<T>::unit_roundoff;
+  ASSERT_EQ(got.size(), exact.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_LE(
+        std::fabs(hs::storage_cast<double>(got[i]) - exact[i]),
+        u_out * std::fabs(exact[i]) + (1 + u_out) * error + hs::numeric_traits<T>::min_subnormal)
+        << what << " " << i << " of " << got.size();
 }
 
 /// What `run` leaves in its vector has the same bits for one, two and three threads.

@@ -43,12 +43,18 @@ inline Shape shape_of(const nlohmann::json& array) {
   return Shape(std::span<const Index>(extents));
 }
 
+template <class T>
+Numbers numbers_of(const Tensor<T>& tensor) {
+  Numbers all{tensor.shape(), {}, numeric_traits<T>::unit_roundoff};
+  for (const T element : tensor.span()) all.data.push_back(storage_cast<double>(element));
+  return all;
+}
+
 /// Operations of the layer files that are not built yet. This list only shrinks.
 inline const std::set<std::string>& not_yet_built() {
   static const std::set<std::string> names{
-      "layer_norm", "rms_norm", "group_norm",        "batch_norm_train", "batch_norm_eval",
-      "conv2d",     "conv1d",   "max_pool2d",        "conv_transpose2d", "avg_pool2d",
-      "lstm",       "gru",      "global_avg_pool2d", "ctc_loss",
+      "conv2d",   "conv1d", "max_pool2d", "conv_transpose2d", "avg_pool2d", "global_avg_pool2d",
+      "ctc_loss", "lstm",   "gru",
   };
   return names;
 }
@@ -196,16 +202,10 @@ class DenseCase {
     return name == "mean" ? LossReduction::mean : LossReduction::sum;
   }
   template <class T>
-  static Numbers numbers(const Tensor<T>& tensor) {
-    Numbers all{tensor.shape(), {}, numeric_traits<T>::unit_roundoff};
-    for (const T element : tensor.span()) all.data.push_back(storage_cast<double>(element));
-    return all;
-  }
-  template <class T>
   DenseResult finish(const Variable<T, B>& y) {
-    result_.output = numbers(y.value());
+    result_.output = numbers_of(y.value());
     autograd::propagate(y, rounded<T>(given_.at("upstream").at("y"), result_.largest_upstream));
-    for (const auto& [name, leaf] : leaves_) result_.gradients[name] = numbers(leaf.gradient());
+    for (const auto& [name, leaf] : leaves_) result_.gradients[name] = numbers_of(leaf.gradient());
     return result_;
   }
 
@@ -220,12 +220,11 @@ double rounded_to(double x) {
   return storage_cast<double>(storage_cast<S>(x));
 }
 
-/// Calls `check(case, name)` for every case of the layer files whose operation is built.
+/// Calls `check(case, name)` for every case of these files whose operation is built.
 template <class Check>
-void for_each_dense_case(const Check& check) {
+void for_each_case(std::initializer_list<const char*> files, const Check& check) {
   int ran = 0;
-  for (const char* file :
-       {"dense.json", "normalization.json", "convolution.json", "sequence.json"}) {
+  for (const char* file : files) {
     if (!std::filesystem::exists(parity_folder() / file)) continue;
     const nlohmann::json cases = parity_cases(file);
     int number = 0;
@@ -243,6 +242,24 @@ void for_each_dense_case(const Check& check) {
     }
   }
   EXPECT_GT(ran, 0) << "no case ran in " << parity_folder();
+}
+
+/// Every case of the layer files but those that have tests of their own.
+template <class Check>
+void for_each_dense_case(const Check& check) {
+  for_each_case({"dense.json", "convolution.json", "sequence.json"}, check);
+}
+
+/// |a - b| <= 1e-9 max|b| over an array.
+inline void expect_equals_file(const std::string& what, const Numbers& found,
+                               const nlohmann::json& expected) {
+  ASSERT_EQ(found.shape, shape_of(expected)) << what;
+  const auto data = expected.at("data").get<std::vector<double>>();
+  double largest = 0.0;
+  for (const double value : data) largest = std::max(largest, std::fabs(value));
+  for (std::size_t i = 0; i < data.size(); ++i)
+    EXPECT_LE(std::fabs(found.data[i] - data[i]), 1e-9 * largest)
+        << what << " element " << i << ": " << found.data[i] << ", PyTorch " << data[i];
 }
 
 /// The error of one array of S on B against the same in double, on the same rounded values:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/backend/reference/attention.hpp>
+#include <halfstep/backend/reference/normalization.hpp>
 #include <halfstep/core/error.hpp>
 #include <halfstep/numeric/storage_cast.hpp>
 #include <halfstep/ops/backend.hpp>
@@ -17,6 +18,8 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
+
+using reference::add_or_set;
 
 /// Every operation as plain loops on one thread. Slow, and the definition that the other backends
 /// are tested against: what an operation means is what stands here.
@@ -169,6 +172,40 @@ struct Reference {
                                  const AttentionGradients<T>& to) {
     reference::attention_backward(p, q, k, v, y, log_sum, upstream, to);
   }
+  template <class T, class Scalar>
+  static void normalize(const Normalization& p, const T* x, const Scalar* weight,
+                        const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
+    reference::normalize(p, x, weight, bias, y, mean, scale);
+  }
+  template <class T, class Scalar>
+  static void normalize_backward(const Normalization& p, const T* x, const T* upstream,
+                                 const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                                 const NormalizationGradients<T, Scalar>& to) {
+    reference::normalize_backward(p, x, upstream, mean, scale, weight, to);
+  }
+  template <class T, class Scalar>
+  static void channel_moments(const ChannelLayout& layout, const T* x, Scalar* mean,
+                              Scalar* variance) {
+    reference::channel_moments(layout, x, mean, variance);
+  }
+  template <class T, class Scalar>
+  static void channel_affine(const ChannelLayout& layout, const T* x, const Scalar* mean,
+                             const Scalar* scale, const Scalar* weight, const Scalar* bias, T* y) {
+    reference::channel_affine(layout, x, mean, scale, weight, bias, y);
+  }
+  template <class T, class Scalar>
+  static void channel_sums(const ChannelLayout& layout, const T* x, const T* upstream,
+                           const Scalar* mean, const Scalar* scale, Scalar* sum, Scalar* product) {
+    reference::channel_sums(layout, x, upstream, mean, scale, sum, product);
+  }
+  template <class T, class Scalar>
+  static void channel_gradient(const ChannelLayout& layout, const T* x, const T* upstream,
+                               const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                               const Scalar* sum, const Scalar* product, double share, T* gradient,
+                               bool accumulate) {
+    reference::channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, share,
+                                gradient, accumulate);
+  }
 
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
@@ -297,10 +334,6 @@ struct Reference {
     return map(numbers...);
   }
 
-  template <class T>
-  static void add_or_set(T& to, double value, bool accumulate) {
-    to = storage_cast<T>(accumulate ? storage_cast<double>(to) + value : value);
-  }
   template <class T>
   static double log_sum_exp(Index n, const T* x) {
     double largest = -std::numeric_limits<double>::infinity();

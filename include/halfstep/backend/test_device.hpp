@@ -86,7 +86,48 @@ struct Delayed {
     check("attention_backward", q, k, v, y, log_sum, upstream, to.q, to.k, to.v);
     add([=] { Reference::attention_backward(p, q, k, v, y, log_sum, upstream, to); });
   }
-
+  template <class T, class Scalar>
+  static void normalize(const Normalization& p, const T* x, const Scalar* weight,
+                        const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
+    check("normalize", x, weight, bias, y, mean, scale);
+    add([=] { Reference::normalize(p, x, weight, bias, y, mean, scale); });
+  }
+  template <class T, class Scalar>
+  static void normalize_backward(const Normalization& p, const T* x, const T* upstream,
+                                 const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                                 const NormalizationGradients<T, Scalar>& to) {
+    check("normalize_backward", x, upstream, mean, scale, weight, to.x, to.weight, to.bias);
+    add([=] { Reference::normalize_backward(p, x, upstream, mean, scale, weight, to); });
+  }
+  template <class T, class Scalar>
+  static void channel_moments(const ChannelLayout& layout, const T* x, Scalar* mean,
+                              Scalar* variance) {
+    check("channel_moments", x, mean, variance);
+    add([=] { Reference::channel_moments(layout, x, mean, variance); });
+  }
+  template <class T, class Scalar>
+  static void channel_affine(const ChannelLayout& layout, const T* x, const Scalar* mean,
+                             const Scalar* scale, const Scalar* weight, const Scalar* bias, T* y) {
+    check("channel_affine", x, mean, scale, weight, bias, y);
+    add([=] { Reference::channel_affine(layout, x, mean, scale, weight, bias, y); });
+  }
+  template <class T, class Scalar>
+  static void channel_sums(const ChannelLayout& layout, const T* x, const T* upstream,
+                           const Scalar* mean, const Scalar* scale, Scalar* sum, Scalar* product) {
+    check("channel_sums", x, upstream, mean, scale, sum, product);
+    add([=] { Reference::channel_sums(layout, x, upstream, mean, scale, sum, product); });
+  }
+  template <class T, class Scalar>
+  static void channel_gradient(const ChannelLayout& layout, const T* x, const T* upstream,
+                               const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                               const Scalar* sum, const Scalar* product, double share, T* gradient,
+                               bool accumulate) {
+    check("channel_gradient", x, upstream, mean, scale, weight, sum, product, gradient);
+    add([=] {
+      Reference::channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, share,
+                                  gradient, accumulate);
+    });
+  }
   template <class From, class To>
   static void strided_copy(const StridedCopy& copy, const From* from, To* to) {
     check("strided_copy", from, to);

@@ -2,6 +2,7 @@
 
 #include <halfstep/ops/attention.hpp>
 #include <halfstep/ops/elements.hpp>
+#include <halfstep/ops/normalization.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 #include <array>
@@ -78,6 +79,17 @@ struct StridedCopy {
 ///       y = softmax(scale q k^T) v by heads, and the scores' log-sum-exp [batch, heads, queries]
 ///   attention_backward(problem, q, k, v, y, log_sum, const T* upstream,
 ///                      const AttentionGradients<T>&)
+///   normalize(const Normalization&, const T* x, const Compute* weight, bias, T* y, Compute* mean,
+///             Compute* scale)       x' = (x - mean) scale by sample and group; y = x' weight +
+///             bias
+///   normalize_backward(normalization, x, upstream, mean, scale, weight, NormalizationGradients to)
+///   channel_moments(const ChannelLayout&, const T* x, Compute* mean, Compute* variance)
+///   channel_affine(layout, x, mean, scale, weight, bias, T* y)
+///   channel_sums(layout, x, upstream, mean, scale, Compute* sum, Compute* product)
+///       of upstream and of upstream x', by channel
+///   channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, double share,
+///                    T* gradient, accumulate)
+///       weights and biases may be null pointers: 1 and 0; see backend/reference/normalization.hpp
 ///   strided_copy(const StridedCopy&, const From* from, To* to)
 ///   gather_rows(Index n, width, rows, const T* table, const int32_t* index, T* out)
 ///   scatter_add_rows(n, width, rows, const T* values, const int32_t* index, T* table)

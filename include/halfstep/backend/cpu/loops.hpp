@@ -1,10 +1,12 @@
 #pragma once
 
 #include <halfstep/backend/cpu/attention.hpp>
+#include <halfstep/backend/cpu/channel_moments.hpp>
 #include <halfstep/backend/cpu/check_finite.hpp>
 #include <halfstep/backend/cpu/count_exponents.hpp>
 #include <halfstep/backend/cpu/elementwise.hpp>
 #include <halfstep/backend/cpu/gather.hpp>
+#include <halfstep/backend/cpu/normalize.hpp>
 #include <halfstep/backend/cpu/reduce.hpp>
 #include <halfstep/backend/cpu/rows.hpp>
 #include <halfstep/backend/cpu/strided_copy.hpp>
@@ -69,6 +71,40 @@ struct CpuLoops {
                                  const T* y, const Scalar* log_sum, const T* upstream,
                                  const AttentionGradients<T>& to) {
     cpu::attention_backward(p, q, k, v, y, log_sum, upstream, to);
+  }
+  template <class T, class Scalar>
+  static void normalize(const Normalization& p, const T* x, const Scalar* weight,
+                        const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
+    cpu::normalize(p, x, weight, bias, y, mean, scale);
+  }
+  template <class T, class Scalar>
+  static void normalize_backward(const Normalization& p, const T* x, const T* upstream,
+                                 const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                                 const NormalizationGradients<T, Scalar>& to) {
+    cpu::normalize_backward(p, x, upstream, mean, scale, weight, to);
+  }
+  template <class T, class Scalar>
+  static void channel_moments(const ChannelLayout& layout, const T* x, Scalar* mean,
+                              Scalar* variance) {
+    cpu::channel_moments(layout, x, mean, variance);
+  }
+  template <class T, class Scalar>
+  static void channel_affine(const ChannelLayout& layout, const T* x, const Scalar* mean,
+                             const Scalar* scale, const Scalar* weight, const Scalar* bias, T* y) {
+    cpu::channel_affine(layout, x, mean, scale, weight, bias, y);
+  }
+  template <class T, class Scalar>
+  static void channel_sums(const ChannelLayout& layout, const T* x, const T* upstream,
+                           const Scalar* mean, const Scalar* scale, Scalar* sum, Scalar* product) {
+    cpu::channel_sums(layout, x, upstream, mean, scale, sum, product);
+  }
+  template <class T, class Scalar>
+  static void channel_gradient(const ChannelLayout& layout, const T* x, const T* upstream,
+                               const Scalar* mean, const Scalar* scale, const Scalar* weight,
+                               const Scalar* sum, const Scalar* product, double share, T* gradient,
+                               bool accumulate) {
+    cpu::channel_gradient(layout, x, upstream, mean, scale, weight, sum, product, share, gradient,
+                          accumulate);
   }
 
   template <class From, class To>
