@@ -5,10 +5,12 @@
 
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
+#include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/backward.hpp>
 #include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
+#include <halfstep/autograd/checkpoint.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/custom.hpp>
@@ -38,12 +40,14 @@
 #include <halfstep/nn/batch_norm.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
+#include <halfstep/nn/embedding.hpp>
 #include <halfstep/nn/group_norm.hpp>
 #include <halfstep/nn/gru.hpp>
 #include <halfstep/nn/layer_norm.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/lstm.hpp>
 #include <halfstep/nn/module_list.hpp>
+#include <halfstep/nn/multi_head_attention.hpp>
 #include <halfstep/nn/rms_norm.hpp>
 #include <halfstep/nn/sequential.hpp>
 #include <halfstep/optim/adafactor.hpp>

@@ -1,5 +1,6 @@
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/arithmetic.hpp>
+#include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
@@ -84,6 +85,7 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("gru", [&](const auto& in) {
     return gru(step(in.x), slice(in.y, 0, 0, 3), slice(slice(in.y, 0, 0, 3), 1, 0, 1));
   });
+  show("attention", [](const auto& in) { return attention(in.x, in.y, in.p); });
 
   show("relu", [](const auto& in) { return relu(in.x); });
   show("leaky_relu", [](const auto& in) { return leaky_relu(in.x); });

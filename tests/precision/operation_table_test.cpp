@@ -50,8 +50,8 @@ std::set<std::string> operations_in_the_headers() {
     takers += (takers.empty() ? "" : "|") + function;
   std::set<std::string> names =
       matches(text, R"re(\b(?:)re" + takers + R"re()(?:<[\w, ]*>)?\(\s*"([^"]+)")re");
-  // The end of every operation, and leaves: not operations.
-  for (const char* other : {"backward", "leaf", "parameter"}) names.erase(other);
+  // The end of every operation, leaves, and what runs operations: none itself.
+  for (const char* other : {"backward", "leaf", "parameter", "checkpoint"}) names.erase(other);
   return names;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/activation.hpp>
+#include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/gather.hpp>
 #include <halfstep/autograd/linear.hpp>
@@ -52,19 +53,24 @@ Numbers numbers_of(const Tensor<T>& tensor) {
 /// Operations of the layer files that are not built yet. This list only shrinks.
 inline const std::set<std::string>& not_yet_built() {
   static const std::set<std::string> names{
-      "conv2d",     "conv1d",    "max_pool2d",        "conv_transpose2d",
-      "avg_pool2d", "attention", "global_avg_pool2d",
+      "avg_pool2d", "conv1d", "conv2d", "conv_transpose2d", "global_avg_pool2d", "max_pool2d",
   };
   return names;
 }
 
 /// Which operations a test program compiles: their packet loops are most of what it costs.
-enum class Dense { all, activations, others };
+enum class Dense { all, activations, attention, others };
 
 inline bool is_activation(const std::string& op) {
   static const std::set<std::string> names{"relu", "gelu_tanh", "gelu_erf",   "sigmoid", "tanh",
                                            "silu", "softplus",  "leaky_relu", "elu"};
   return names.count(op) != 0;
+}
+
+/// The program that an operation's cases belong to.
+inline Dense program_of(const std::string& op) {
+  if (is_activation(op)) return Dense::activations;
+  return op == "attention" ? Dense::attention : Dense::others;
 }
 
 /// Runs one case in storage type S on backend B; inputs and upstream pass `round` first.
@@ -76,11 +82,15 @@ class DenseCase {
   DenseResult run() {
     const std::string op = given_.at("op");
     const nlohmann::json& attributes = given_.at("attributes");
-    if constexpr (which != Dense::others) {
-      if (is_activation(op)) return activation(op, attributes);
+    const Dense program = program_of(op);
+    if constexpr (which == Dense::all || which == Dense::activations) {
+      if (program == Dense::activations) return activation(op, attributes);
     }
-    if constexpr (which != Dense::activations) {
-      if (!is_activation(op)) return other(op, attributes);
+    if constexpr (which == Dense::all || which == Dense::attention) {
+      if (program == Dense::attention) return attention_of(attributes);
+    }
+    if constexpr (which == Dense::all || which == Dense::others) {
+      if (program == Dense::others) return other(op, attributes);
     }
     throw std::logic_error("this program was compiled without " + op);
   }
@@ -114,6 +124,11 @@ class DenseCase {
       return finish(elu(input("x"), setting(attributes, "alpha", 1.0)));
     }
     throw std::logic_error("unknown activation " + op);
+  }
+  DenseResult attention_of(const nlohmann::json& attributes) {
+    expect_only(attributes, {"causal", "layout"});
+    return finish(attention(input("q"), input("k"), input("v"),
+                            {.causal = setting(attributes, "causal", false)}));
   }
   DenseResult other(const std::string& op, const nlohmann::json& attributes) {
     using V = Variable<S, B>;
@@ -255,7 +270,8 @@ inline void expect_equals_file(const std::string& what, const Numbers& found,
 /// The first is the rounding at the store; the second that of sums of up to `terms` products and of
 /// elementary functions of a few ulp; `kept` what backward loses by computing from a result that
 /// was stored in S: the derivatives of tanh, sigmoid and softmax move by at most 3 times its
-/// rounding, log-softmax's once for each class.
+/// rounding, log-softmax's once for each class. Attention's dS = P (G V^T - rowsum(G Y)) moves by P
+/// width |g||v| roundings of Y, of which dK sums one for each query times |q| / sqrt(width).
 inline void expect_within_bound(const std::string& what, const Numbers& a, const Numbers& b,
                                 const DenseResult& exact, double u_compute, double kept) {
   ASSERT_EQ(a.shape, b.shape) << what;
@@ -275,13 +291,18 @@ template <class S, class B, Dense which>
 void expect_dense_parity() {
   for_each_dense_case([](const nlohmann::json& one, const std::string& op) {
     // What neither program compiles belongs to the others, where it fails.
-    if (is_activation(op) != (which == Dense::activations)) return;
+    if (program_of(op) != which) return;
     const DenseResult exact =
         DenseCase<double, backend::Reference, which>(one, rounded_to<S>).run();
     const DenseResult found = DenseCase<S, B, which>(one, rounded_to<S>).run();
     const double u_compute = numeric_traits<typename numeric_traits<S>::compute>::unit_roundoff;
     const bool keeps_output = op == "tanh" || op == "sigmoid" || op == "softmax";
-    const double roundings = op == "log_softmax" ? exact.terms : keeps_output ? 3.0 : 0.0;
+    double roundings = op == "log_softmax" ? exact.terms : keeps_output ? 3.0 : 0.0;
+    if (op == "attention") {
+      const Shape q = shape_of(one.at("inputs").at("q"));
+      roundings = static_cast<double>(q[-2]) * std::sqrt(static_cast<double>(q[-1])) *
+                  exact.largest_input * exact.largest_input;
+    }
     const double kept = roundings * numeric_traits<S>::unit_roundoff * exact.largest_upstream;
     expect_within_bound("output", found.output, exact.output, exact, u_compute, 0.0);
     for (const auto& [name, gradient] : exact.gradients)

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <halfstep/autograd/observer.hpp>
+#include <halfstep/core/error.hpp>
 #include <halfstep/tensor/device.hpp>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 #include <optional>
@@ -41,6 +44,11 @@ class Node {
   void set_label(std::string label) { label_ = std::move(label); }
   /// Inputs have smaller numbers than what is computed from them.
   std::uint64_t sequence() const { return sequence_; }
+  /// The number of the next node; it is used up by the call.
+  static std::uint64_t next_sequence() {
+    static std::atomic<std::uint64_t> counter{0};
+    return counter.fetch_add(1, std::memory_order_relaxed);
+  }
   /// Whether backward has run through this node; its value belongs to a step that is over.
   bool used_up() const { return used_up_; }
 
@@ -59,11 +67,6 @@ class Node {
   friend class Backward;
   template <class>
   friend class Handle;
-
-  static std::uint64_t next_sequence() {
-    static std::atomic<std::uint64_t> counter{0};
-    return counter.fetch_add(1, std::memory_order_relaxed);
-  }
 
   std::atomic<std::uint32_t> owners_{0};
   bool queued_ = false;
@@ -105,36 +108,76 @@ class Handle {
 class Backward {
  public:
   static void run(Handle<Node> last) {
+    run_all(0, std::move(last));
+    if (ObserverScope* const observed = ObserverScope::current()) observed->end_backward();
+  }
+  /// Inside another backward: only through what was computed since `first`, a sequence number.
+  /// @throws UsageError  what is older, and no leaf, took part
+  static void run_since(std::uint64_t first, Handle<Node> last) { run_all(first, std::move(last)); }
+
+ private:
+  using Heap = std::vector<Handle<Node>>;
+  /// The part of the thread's heap that belongs to one run; those that it runs inside of lie
+  /// before.
+  struct Queue {
+    Heap& heap;
+    std::size_t begin;
+    std::uint64_t first;
+
+    void push(Handle<Node> node) {
+      node->queued_ = true;
+      heap.push_back(std::move(node));
+      std::push_heap(from(), heap.end(), earlier);
+    }
+    Handle<Node> pop() {
+      std::pop_heap(from(), heap.end(), earlier);
+      Handle<Node> node = std::move(heap.back());
+      heap.pop_back();
+      node->queued_ = false;
+      return node;
+    }
+    bool empty() const { return heap.size() == begin; }
+    /// After an exception.
+    void drop() {
+      while (!empty()) {
+        heap.back()->queued_ = false;
+        heap.pop_back();
+      }
+    }
+    Heap::iterator from() { return heap.begin() + static_cast<std::ptrdiff_t>(begin); }
+  };
+
+  static void run_all(std::uint64_t first, Handle<Node> last) {
     // The capacity stays with the thread, so that a steady-state step does not allocate.
-    static thread_local std::vector<Handle<Node>> heap;
-    heap.clear();
-    push(heap, std::move(last));
-    const auto visit = [](Node* node, void* context) {
-      if (!node->queued_) push(*static_cast<std::vector<Handle<Node>>*>(context), Handle(node));
-    };
+    static thread_local Heap heap;
+    Queue queue{heap, heap.size(), first};
+    queue.push(std::move(last));
     ObserverScope* const observed = ObserverScope::current();
     try {
-      while (!heap.empty()) {
-        std::pop_heap(heap.begin(), heap.end(), earlier);
-        const Handle<Node> node = std::move(heap.back());
-        heap.pop_back();
-        node->queued_ = false;
-        node->for_each_input(visit, &heap);
+      while (!queue.empty()) {
+        const Handle<Node> node = queue.pop();
+        node->for_each_input(visit, &queue);
         if (observed == nullptr)
           node->backward();
         else
           run_observed(*observed, *node);
         if (!node->is_leaf()) node->used_up_ = true;
       }
-      if (observed != nullptr) observed->end_backward();
     } catch (...) {
-      for (const Handle<Node>& node : heap) node->queued_ = false;
-      heap.clear();
+      queue.drop();
       throw;
     }
   }
-
- private:
+  static void visit(Node* node, void* context) {
+    Queue& queue = *static_cast<Queue*>(context);
+    if (node->sequence() < queue.first) {
+      // A leaf keeps what it is given; anything else would run before its gradient is whole.
+      if (node->is_leaf()) return;
+      fail<UsageError>("checkpoint: its function uses a result of '", node->name(),
+                       "' from outside that wants a gradient; hand it over as an input");
+    }
+    if (!node->queued_) queue.push(Handle(node));
+  }
   /// Runs a node's backward and shows the gradients of its inputs, which it lets go of meanwhile.
   static void run_observed(const ObserverScope& scope, Node& node) {
     std::vector<Handle<Node>> inputs;
@@ -155,11 +198,6 @@ class Backward {
 
   static bool earlier(const Handle<Node>& a, const Handle<Node>& b) {
     return a->sequence() < b->sequence();
-  }
-  static void push(std::vector<Handle<Node>>& heap, Handle<Node> node) {
-    node->queued_ = true;
-    heap.push_back(std::move(node));
-    std::push_heap(heap.begin(), heap.end(), earlier);
   }
 };
 

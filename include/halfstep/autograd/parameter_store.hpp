@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/alternatives.hpp>
+#include <halfstep/autograd/recomputation.hpp>
 #include <halfstep/autograd/scale_source.hpp>
 #include <halfstep/autograd/segment.hpp>
 #include <halfstep/autograd/statistics.hpp>
@@ -257,7 +258,7 @@ class ParameterStore {
   /// Whether an optimizer has taken the model.
   bool taken() const { return taken_; }
   /// A number for the next draw of random numbers within a step.
-  std::uint32_t next_draw() { return draws_++; }
+  std::uint32_t next_draw() { return autograd::RecomputationScope::draw(draws_); }
 
   /// There is one token of gradients per arena at a time; see gradients.hpp. The groups whose
   /// gradients one is held of, as a set of bits.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/gradient_state.hpp>
+#include <halfstep/autograd/recomputation.hpp>
 #include <halfstep/ops/formula.hpp>
 
 #include <string>
@@ -96,6 +97,8 @@ class Statistics {
     if (now.shape() != entry.value.shape())
       fail<ShapeError>("statistic '", entry.name, "' of shape ", entry.value.shape(),
                        " does not take ", now.shape());
+    // A checkpoint computes again what has been seen already.
+    if (autograd::RecomputationScope::repeats()) return;
     // Until the commit only the sum of what was seen changes, so that it can be thrown away.
     const double keep = entry.keep == 1.0 ? 0.0 : 1.0 - momentum;
     B::for_each_element(now.size(), autograd::Blend{keep, momentum}, in(now.view()),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/reference/attention.hpp>
 #include <halfstep/backend/reference/normalization.hpp>
 #include <halfstep/core/error.hpp>
 #include <halfstep/numeric/storage_cast.hpp>
@@ -160,6 +161,17 @@ struct Reference {
     }
   }
 
+  template <class T, class Scalar>
+  static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
+                        Scalar* log_sum) {
+    reference::attention(p, q, k, v, y, log_sum);
+  }
+  template <class T, class Scalar>
+  static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
+                                 const T* y, const Scalar* log_sum, const T* upstream,
+                                 const AttentionGradients<T>& to) {
+    reference::attention_backward(p, q, k, v, y, log_sum, upstream, to);
+  }
   template <class T, class Scalar>
   static void normalize(const Normalization& p, const T* x, const Scalar* weight,
                         const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {

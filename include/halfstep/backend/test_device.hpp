@@ -74,6 +74,19 @@ struct Delayed {
   }
 
   template <class T, class Scalar>
+  static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
+                        Scalar* log_sum) {
+    check("attention", q, k, v, y, log_sum);
+    add([=] { Reference::attention(p, q, k, v, y, log_sum); });
+  }
+  template <class T, class Scalar>
+  static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
+                                 const T* y, const Scalar* log_sum, const T* upstream,
+                                 const AttentionGradients<T>& to) {
+    check("attention_backward", q, k, v, y, log_sum, upstream, to.q, to.k, to.v);
+    add([=] { Reference::attention_backward(p, q, k, v, y, log_sum, upstream, to); });
+  }
+  template <class T, class Scalar>
   static void normalize(const Normalization& p, const T* x, const Scalar* weight,
                         const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
     check("normalize", x, weight, bias, y, mean, scale);

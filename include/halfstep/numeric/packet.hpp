@@ -81,15 +81,20 @@ template <class Isa>
 HALFSTEP_INLINE Packet<Isa> abs(const Packet<Isa>& x) {
   return from_bits<Packet<Isa>>(bits_of(x) & 0x7FFFFFFFu);
 }
+// Each selection below rests on one comparison: where two are combined for one, GCC 12 takes
+// AVX-512 packets apart into lanes.
+
 /// The smaller one; NaN when either is NaN.
 template <class Isa>
 HALFSTEP_INLINE Packet<Isa> min(const Packet<Isa>& a, const std::type_identity_t<Packet<Isa>>& b) {
-  return select(b != b, b, select(b < a, b, a));
+  const Packet<Isa> b_or_nan = select(a == a, b, a);
+  return select(b_or_nan >= a, a, b_or_nan);
 }
 /// The larger one; NaN when either is NaN.
 template <class Isa>
 HALFSTEP_INLINE Packet<Isa> max(const Packet<Isa>& a, const std::type_identity_t<Packet<Isa>>& b) {
-  return select(b != b, b, select(b > a, b, a));
+  const Packet<Isa> b_or_nan = select(a == a, b, a);
+  return select(b_or_nan <= a, a, b_or_nan);
 }
 /// The nearest number in [low, high], which must not be NaN; a NaN stays one.
 template <class Isa>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/ops/attention.hpp>
 #include <halfstep/ops/ctc.hpp>
 #include <halfstep/ops/elements.hpp>
 #include <halfstep/ops/normalization.hpp>
@@ -76,6 +77,10 @@ struct StridedCopy {
 ///   cross_entropy_backward(rows, n, settings, logits, target, log_sum, const Compute* factor,
 ///                          Out* gradient, accumulate)
 ///       gradient = (softmax - smoothed one-hot) * factor[0], 0 on ignored rows
+///   attention(const AttentionProblem&, const T* q, k, v, T* y, Compute* log_sum)
+///       y = softmax(scale q k^T) v by heads, and the scores' log-sum-exp [batch, heads, queries]
+///   attention_backward(problem, q, k, v, y, log_sum, const T* upstream,
+///                      const AttentionGradients<T>&)
 ///   normalize(const Normalization&, const T* x, const Compute* weight, bias, T* y, Compute* mean,
 ///             Compute* scale)       x' = (x - mean) scale by sample and group; y = x' weight +
 ///             bias

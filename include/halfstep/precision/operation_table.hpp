@@ -46,6 +46,7 @@ inline constexpr auto operation_table = [] {
       {"matmul", "", product, true, lower, lower},
       {"lstm", "", product, true, lower, lower},
       {"gru", "", product, true, lower, lower},
+      {"attention", "", product, true, lower, lower},
 
       {"relu", "", fp32_inside, false, unlisted, unlisted},
       {"leaky_relu", "", fp32_inside, false, unlisted, unlisted},

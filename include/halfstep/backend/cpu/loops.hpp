@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cpu/attention.hpp>
 #include <halfstep/backend/cpu/channel_moments.hpp>
 #include <halfstep/backend/cpu/check_finite.hpp>
 #include <halfstep/backend/cpu/count_exponents.hpp>
@@ -60,6 +61,17 @@ struct CpuLoops {
                                 accumulate);
   }
 
+  template <class T, class Scalar>
+  static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
+                        Scalar* log_sum) {
+    cpu::attention(p, q, k, v, y, log_sum);
+  }
+  template <class T, class Scalar>
+  static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
+                                 const T* y, const Scalar* log_sum, const T* upstream,
+                                 const AttentionGradients<T>& to) {
+    cpu::attention_backward(p, q, k, v, y, log_sum, upstream, to);
+  }
   template <class T, class Scalar>
   static void normalize(const Normalization& p, const T* x, const Scalar* weight,
                         const Scalar* bias, T* y, Scalar* mean, Scalar* scale) {
