@@ -83,7 +83,7 @@ TEST(Allocation, AProductAsksForNoMoreThanItsLibrary) {
   hs::backend::one_dnn::MatmulKey key;
   key.problem = p;
   key.threads = hs::threads();
-  auto& cache = hs::backend::one_dnn::PlanCache::of_this_thread();
+  auto& cache = hs::backend::one_dnn::PlanCache<hs::backend::one_dnn::MatmulPlan>::of_this_thread();
   of_the_library =
       steady_allocations([&] { cache.matmul(key, a.data(), a.data(), c.data(), nullptr); });
 #endif

@@ -35,7 +35,7 @@ TEST(OneDnn, TakesAFloatBiasFor16BitOperands) {
 }
 
 TEST(OneDnn, MakesAPlanOncePerShape) {
-  auto& cache = hs::backend::one_dnn::PlanCache::of_this_thread();
+  auto& cache = hs::backend::one_dnn::PlanCache<hs::backend::one_dnn::MatmulPlan>::of_this_thread();
   const std::vector<float> x(36, 1.0f);
   std::vector<float> c(36);
   const float* const no_bias = nullptr;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cpu/convolution.hpp>
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
 #include <halfstep/backend/cpu/widen.hpp>
@@ -98,6 +99,22 @@ struct Eigen : CpuLoops {
     Tensor<Compute> sums(Shape{p.batch * p.m, p.n});
     cpu::eigen_gemm(p, wide.a(), wide.b(), sums.data());
     cpu::finish_gemm(p, sums.data(), c, bias);
+  }
+
+  template <class Compute, class S>
+  static void convolve(const ConvolutionProblem& p, const S* x, const S* weight, const S* bias,
+                       S* y, bool accumulate) {
+    cpu::convolve<Eigen>(p, x, weight, bias, y, accumulate);
+  }
+  template <class Compute, class S>
+  static void convolve_transposed(const ConvolutionProblem& p, const S* y, const S* weight,
+                                  const S* bias, S* x, bool accumulate) {
+    cpu::convolve_transposed<Eigen>(p, y, weight, bias, x, accumulate);
+  }
+  template <class Compute, class S>
+  static void convolve_weight(const ConvolutionProblem& p, const S* x, const S* y, S* weight,
+                              bool accumulate) {
+    cpu::convolve_weight<Eigen>(p, x, y, weight, accumulate);
   }
 };
 

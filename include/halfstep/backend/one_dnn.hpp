@@ -3,7 +3,8 @@
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
 #include <halfstep/backend/cpu/widen.hpp>
-#include <halfstep/backend/one_dnn/plan_cache.hpp>
+#include <halfstep/backend/one_dnn/convolution.hpp>
+#include <halfstep/backend/one_dnn/matmul_plan.hpp>
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
@@ -55,7 +56,52 @@ struct OneDnn : CpuLoops {
     }
   }
 
+  /// @numerics  as gemm's; what is widened is so as a whole
+  template <class Compute, class S>
+  static void convolve(const ConvolutionProblem& p, const S* x, const S* weight, const S* bias,
+                       S* y, bool accumulate) {
+    if constexpr (!std::is_same_v<S, float16>) {
+      if (takes<S>()) return Convolution<S>::forward(p, x, weight, bias, y, accumulate);
+    }
+    if constexpr (!std::is_same_v<S, float>)
+      cpu::convolve_widened(p, x, weight, bias, y, accumulate, [&](auto*... arrays) {
+        Convolution<float>::forward(p, arrays..., false);
+      });
+  }
+  template <class Compute, class S>
+  static void convolve_transposed(const ConvolutionProblem& p, const S* y, const S* weight,
+                                  const S* bias, S* x, bool accumulate) {
+    if constexpr (!std::is_same_v<S, float16>) {
+      if (takes<S>()) return Convolution<S>::transposed(p, y, weight, bias, x, accumulate);
+    }
+    if constexpr (!std::is_same_v<S, float>)
+      cpu::convolve_transposed_widened(p, y, weight, bias, x, accumulate, [&](auto*... arrays) {
+        Convolution<float>::transposed(p, arrays..., false);
+      });
+  }
+  template <class Compute, class S>
+  static void convolve_weight(const ConvolutionProblem& p, const S* x, const S* y, S* weight,
+                              bool accumulate) {
+    if constexpr (!std::is_same_v<S, float16>) {
+      if (takes<S>()) return Convolution<S>::weight(p, x, y, weight, accumulate);
+    }
+    if constexpr (!std::is_same_v<S, float>)
+      cpu::convolve_weight_widened(p, x, y, weight, accumulate, [&](auto*... arrays) {
+        Convolution<float>::weight(p, arrays..., false);
+      });
+  }
+
  private:
+  template <class S>
+  using Convolution = one_dnn::Convolution<OneDnn, S>;
+
+  /// Whether oneDNN computes with numbers of this type as they are.
+  template <class S>
+  static bool takes() {
+    if constexpr (std::is_same_v<S, bfloat16>) return has_native_bfloat16();
+    return std::is_same_v<S, float>;
+  }
+
   /// Straight to oneDNN.
   template <class In, class Out, class Bias>
   static void multiply(const GemmProblem& p, const In* a, const In* b, Out* c, const Bias* bias) {
@@ -71,7 +117,9 @@ struct OneDnn : CpuLoops {
     const one_dnn::MatmulKey key{product, one_dnn::data_type<In>, one_dnn::data_type<Out>,
                                  bias == nullptr ? dnnl_data_type_undef : one_dnn::data_type<Bias>,
                                  threads()};
-    one_dnn::PlanCache::of_this_thread().matmul(key, a, b, c, bias);
+    auto& cache = one_dnn::PlanCache<one_dnn::MatmulPlan>::of_this_thread();
+    cache.run(cache.plan(key), static_cast<const void*>(a), static_cast<const void*>(b),
+              static_cast<void*>(c), static_cast<const void*>(bias));
     // oneDNN's own ReLU turns NaN into 0, and a step with NaN would not be skipped.
     if (p.activation == Activation::relu)
       cpu::for_each_element(p.batch * p.m * p.n, cpu::ClampBelow{}, InOut<Out>{c});

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <halfstep/backend/reference/attention.hpp>
+#include <halfstep/backend/reference/convolution.hpp>
 #include <halfstep/backend/reference/normalization.hpp>
+#include <halfstep/backend/reference/pool.hpp>
 #include <halfstep/core/error.hpp>
 #include <halfstep/numeric/storage_cast.hpp>
 #include <halfstep/ops/backend.hpp>
@@ -51,8 +53,8 @@ struct Reference {
         for (Index column = 0; column < p.n; ++column) {
           Compute sum = storage_cast<Compute>(0.0f);
           for (Index j = 0; j < p.k; ++j)
-            sum = add_product(sum, a[p.transpose_a ? j * p.m + row : row * p.k + j],
-                              b[p.transpose_b ? column * p.k + j : j * p.n + column]);
+            sum = reference::add_product(sum, a[p.transpose_a ? j * p.m + row : row * p.k + j],
+                                         b[p.transpose_b ? column * p.k + j : j * p.n + column]);
           Scalar value = static_cast<Scalar>(p.alpha) * storage_cast<Scalar>(sum);
           if (bias != nullptr) value += storage_cast<Scalar>(bias[column]);
           Out& out = c[row * p.n + column];
@@ -285,6 +287,32 @@ struct Reference {
     for (std::size_t i = 0; i < sums.size(); ++i) table[i] = storage_cast<T>(sums[i]);
   }
 
+  /// @numerics  sums in Compute, as gemm's
+  template <class Compute, class S>
+  static void convolve(const ConvolutionProblem& p, const S* x, const S* weight, const S* bias,
+                       S* y, bool accumulate) {
+    reference::convolve<Compute>(p, x, weight, bias, y, accumulate);
+  }
+  template <class Compute, class S>
+  static void convolve_transposed(const ConvolutionProblem& p, const S* y, const S* weight,
+                                  const S* bias, S* x, bool accumulate) {
+    reference::convolve_transposed<Compute>(p, y, weight, bias, x, accumulate);
+  }
+  template <class Compute, class S>
+  static void convolve_weight(const ConvolutionProblem& p, const S* x, const S* y, S* weight,
+                              bool accumulate) {
+    reference::convolve_weight<Compute>(p, x, y, weight, accumulate);
+  }
+  template <class S>
+  static void pool(const PoolProblem& p, const S* x, S* y) {
+    reference::pool(p, x, y);
+  }
+  template <class S>
+  static void pool_backward(const PoolProblem& p, const S* x, const S* upstream, S* gradient,
+                            bool accumulate) {
+    reference::pool_backward(p, x, upstream, gradient, accumulate);
+  }
+
   template <class T>
   static void check_finite(Index n, const T* x, FiniteCheck* into) {
     for (Index i = 0; i < n; ++i) {
@@ -327,17 +355,6 @@ struct Reference {
   static void synchronize() {}
 
  private:
-  template <class Accumulator, class In>
-  static Accumulator add_product(Accumulator sum, In a, In b) {
-    if constexpr (numeric_traits<Accumulator>::is_16_bit) {
-      // Exact in double up to the one rounding that is meant.
-      return storage_cast<Accumulator>(storage_cast<double>(sum) +
-                                       storage_cast<double>(a) * storage_cast<double>(b));
-    } else {
-      return sum + storage_cast<Accumulator>(a) * storage_cast<Accumulator>(b);
-    }
-  }
-
   template <class N, class F, class... Arguments>
   static void visit(const F& f, Index i, Arguments... arrays) {
     const auto call = [&](auto... numbers) {

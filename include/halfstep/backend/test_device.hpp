@@ -177,6 +177,36 @@ struct Delayed {
     check("scatter_add_rows", values, index, table);
     add([=] { Reference::scatter_add_rows(n, width, rows, values, index, table); });
   }
+  template <class Compute, class S>
+  static void convolve(const ConvolutionProblem& p, const S* x, const S* weight, const S* bias,
+                       S* y, bool accumulate) {
+    check("convolve", x, weight, bias, y);
+    add([=] { Reference::convolve<Compute>(p, x, weight, bias, y, accumulate); });
+  }
+  template <class Compute, class S>
+  static void convolve_transposed(const ConvolutionProblem& p, const S* y, const S* weight,
+                                  const S* bias, S* x, bool accumulate) {
+    check("convolve_transposed", y, weight, bias, x);
+    add([=] { Reference::convolve_transposed<Compute>(p, y, weight, bias, x, accumulate); });
+  }
+  template <class Compute, class S>
+  static void convolve_weight(const ConvolutionProblem& p, const S* x, const S* y, S* weight,
+                              bool accumulate) {
+    check("convolve_weight", x, y, weight);
+    add([=] { Reference::convolve_weight<Compute>(p, x, y, weight, accumulate); });
+  }
+  template <class S>
+  static void pool(const PoolProblem& p, const S* x, S* y) {
+    check("pool", x, y);
+    add([=] { Reference::pool(p, x, y); });
+  }
+  template <class S>
+  static void pool_backward(const PoolProblem& p, const S* x, const S* upstream, S* gradient,
+                            bool accumulate) {
+    check("pool_backward", x, upstream, gradient);
+    add([=] { Reference::pool_backward(p, x, upstream, gradient, accumulate); });
+  }
+
   template <class T>
   static void check_finite(Index n, const T* x, FiniteCheck* into) {
     check("check_finite", x, into);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/ops/attention.hpp>
+#include <halfstep/ops/convolution.hpp>
 #include <halfstep/ops/ctc.hpp>
 #include <halfstep/ops/elements.hpp>
 #include <halfstep/ops/normalization.hpp>
@@ -66,6 +67,16 @@ struct StridedCopy {
 ///   template <class T> static constexpr bool has_storage;
 ///   gemm<Compute>(const GemmProblem&, const In* a, const In* b, Out* c, const Bias* bias)
 ///       bias: [n], added to every row, or a null pointer of In's type
+///   convolve<Compute>(const ConvolutionProblem&, const S* x, const S* weight, const S* bias, S* y,
+///                     bool accumulate)      bias: [filters] or null; products as has_gemm says
+///   convolve_transposed<Compute>(problem, const S* y, weight, const S* bias, S* x, accumulate)
+///       x = what each y hands back to its window: the gradient of x from that of y, and the
+///       forward pass of a transposed convolution, whose bias is [channels]
+///   convolve_weight<Compute>(problem, const S* x, const S* y, S* weight, accumulate)
+///       the gradient of the weight from that of y
+///   pool(const PoolProblem&, const S* x, S* y)
+///   pool_backward(const PoolProblem&, const S* x, const S* upstream, S* gradient, accumulate)
+///       of equal maxima the first one gets the gradient; an average needs no x
 ///   for_each_element(Index n, const F& f, In<A>|Out<A>|InOut<A>... arrays)
 ///       f(N&...) or f(Index first, N&...) where it wants to know which element; see elements.hpp
 ///   reduce<R>(const ReduceProblem&, const F& map, Out* out, const In*... ins)

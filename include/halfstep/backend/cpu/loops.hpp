@@ -7,6 +7,7 @@
 #include <halfstep/backend/cpu/elementwise.hpp>
 #include <halfstep/backend/cpu/gather.hpp>
 #include <halfstep/backend/cpu/normalize.hpp>
+#include <halfstep/backend/cpu/pool.hpp>
 #include <halfstep/backend/cpu/reduce.hpp>
 #include <halfstep/backend/cpu/rows.hpp>
 #include <halfstep/backend/cpu/strided_copy.hpp>
@@ -18,7 +19,8 @@
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
-/// All operations but the product, on packets and threads: what the backends of the CPU share.
+/// All operations but products and convolutions, on packets and threads: what the backends of the
+/// CPU share.
 ///
 /// @numerics  16-bit numbers and floats are computed in float, doubles in double; the same bits for
 ///            every number of threads
@@ -158,6 +160,15 @@ struct CpuLoops {
   static void scatter_add_rows(Index n, Index width, Index rows, const T* values,
                                const std::int32_t* index, T* table) {
     cpu::scatter_add_rows(n, width, rows, values, index, table);
+  }
+  template <class S>
+  static void pool(const PoolProblem& problem, const S* x, S* y) {
+    cpu::pool(problem, x, y);
+  }
+  template <class S>
+  static void pool_backward(const PoolProblem& problem, const S* x, const S* upstream, S* gradient,
+                            bool accumulate) {
+    cpu::pool_backward(problem, x, upstream, gradient, accumulate);
   }
   template <class T>
   static void check_finite(Index n, const T* x, FiniteCheck* into) {

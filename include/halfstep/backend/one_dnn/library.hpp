@@ -9,7 +9,7 @@
 #include <type_traits>
 
 // The C API: dnnl.hpp takes fifty times as long to compile. Version 3 made descriptors opaque and
-// moved arguments about; this header and matmul_plan.hpp are all that knows.
+// moved arguments about; this header and the plans are all that knows.
 namespace halfstep::inline HALFSTEP_ABI::backend::one_dnn {
 
 /// @throws BackendError  oneDNN refused
@@ -49,14 +49,31 @@ inline dnnl_engine_t engine() {
   return engine.get();
 }
 
+#if DNNL_VERSION_MAJOR >= 3
+using MemoryHandle = const_dnnl_memory_desc_t;
+#else
+using MemoryHandle = const dnnl_memory_desc_t*;
+#endif
+
 template <class T>
 inline constexpr dnnl_data_type_t data_type = std::is_same_v<T, bfloat16> ? dnnl_bf16
                                               : std::is_same_v<T, float>  ? dnnl_f32
                                                                           : dnnl_data_type_undef;
 
-/// The layout of a matrix, or of a batch of them, with any strides.
+/// The layout of an array: its extents with any strides, or a layout that the primitive chooses.
 class MemoryDescription {
  public:
+  MemoryDescription(int rank, const dnnl_dim_t* extents, dnnl_data_type_t type) {
+#if DNNL_VERSION_MAJOR >= 3
+    dnnl_memory_desc_t created = nullptr;
+    check(dnnl_memory_desc_create_with_tag(&created, rank, extents, type, dnnl_format_tag_any),
+          "dnnl_memory_desc_create_with_tag");
+    description_.reset(created);
+#else
+    check(dnnl_memory_desc_init_by_tag(&description_, rank, extents, type, dnnl_format_tag_any),
+          "dnnl_memory_desc_init_by_tag");
+#endif
+  }
   MemoryDescription(int rank, const dnnl_dim_t* extents, dnnl_data_type_t type,
                     const dnnl_dim_t* strides) {
 #if DNNL_VERSION_MAJOR >= 3
@@ -71,12 +88,12 @@ class MemoryDescription {
   }
 
 #if DNNL_VERSION_MAJOR >= 3
-  const_dnnl_memory_desc_t get() const { return description_.get(); }
+  MemoryHandle get() const { return description_.get(); }
 
  private:
   Owned<dnnl_memory_desc_t> description_;
 #else
-  const dnnl_memory_desc_t* get() const { return &description_; }
+  MemoryHandle get() const { return &description_; }
 
  private:
   dnnl_memory_desc_t description_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/backend/one_dnn/library.hpp>
+#include <halfstep/backend/one_dnn/plan_cache.hpp>
 #include <halfstep/ops/backend.hpp>
 
 #include <array>
@@ -16,11 +17,19 @@ struct MatmulKey {
   int threads = 1;  ///< oneDNN decides how to divide the work when the plan is made
 
   friend bool operator==(const MatmulKey&, const MatmulKey&) = default;
+
+  std::uint64_t hash() const {
+    const GemmProblem& p = problem;
+    return hash_of({p.batch, p.m, p.n, p.k, Index{in}, Index{out},
+                    Index{p.transpose_a} + 2 * Index{p.transpose_b}});
+  }
 };
 
 /// A product of one shape, ready to run.
 class MatmulPlan {
  public:
+  using Key = MatmulKey;
+
   /// @throws BackendError  this processor has no such product
   explicit MatmulPlan(const MatmulKey& key) {
     const GemmProblem& p = key.problem;

@@ -1,31 +1,50 @@
 #pragma once
 
-#include <halfstep/backend/one_dnn/matmul_plan.hpp>
+#include <halfstep/backend/one_dnn/library.hpp>
+#include <halfstep/tensor/shape.hpp>
 
 #include <cstdint>
+#include <initializer_list>
 #include <unordered_map>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::one_dnn {
 
-/// The plans of one host thread: no lock, and nothing is made anew in a steady state. They are
-/// destroyed with the thread.
+/// One number of several, for keys of plans.
+inline std::uint64_t hash_of(std::initializer_list<Index> parts) {
+  std::uint64_t hash = 0;
+  for (const Index part : parts)
+    hash = (hash ^ static_cast<std::uint64_t>(part)) * 0x9E3779B97F4A7C15u;
+  return hash ^ (hash >> 32);
+}
+
+/// The plans of one kind of one host thread: no lock, and nothing is made anew in a steady state.
+/// They are destroyed with the thread.
+///
+/// @tparam Plan  made from a Plan::Key, which has a hash(); run(stream, arguments...)
+template <class Plan>
 class PlanCache {
  public:
+  using Key = typename Plan::Key;
+
   static PlanCache& of_this_thread() {
     engine();  // made first, so that it outlives the plans
     thread_local PlanCache cache;
     return cache;
   }
 
-  /// @throws BackendError  this processor has no such product
-  void matmul(const MatmulKey& key, const void* a, const void* b, void* c, const void* bias) {
+  /// @throws BackendError  this processor cannot do it
+  Plan& plan(const Key& key) {
     auto found = plans_.find(key);
     if (found == plans_.end()) {
       // Shapes that never come back (sentences of every length) must not fill the memory.
       if (plans_.size() >= largest) plans_.clear();
-      found = plans_.emplace(key, MatmulPlan(key)).first;
+      found = plans_.emplace(key, Plan(key)).first;
     }
-    found->second.run(stream_.get(), a, b, c, bias);
+    return found->second;
+  }
+  template <class... Arguments>
+  void run(Plan& plan, Arguments... arguments) {
+    plan.run(stream_.get(), arguments...);
     check(dnnl_stream_wait(stream_.get()), "dnnl_stream_wait");
   }
 
@@ -38,14 +57,7 @@ class PlanCache {
   static constexpr std::size_t largest = 1024;
 
   struct Hash {
-    std::size_t operator()(const MatmulKey& key) const {
-      const GemmProblem& p = key.problem;
-      std::uint64_t hash = 0;
-      for (const Index part : {p.batch, p.m, p.n, p.k, Index{key.in}, Index{key.out},
-                               Index{p.transpose_a} + 2 * Index{p.transpose_b}})
-        hash = (hash ^ static_cast<std::uint64_t>(part)) * 0x9E3779B97F4A7C15u;
-      return static_cast<std::size_t>(hash ^ (hash >> 32));
-    }
+    std::size_t operator()(const Key& key) const { return static_cast<std::size_t>(key.hash()); }
   };
 
   PlanCache() {
@@ -55,7 +67,7 @@ class PlanCache {
   }
 
   Owned<dnnl_stream_t> stream_;
-  std::unordered_map<MatmulKey, MatmulPlan, Hash> plans_;
+  std::unordered_map<Key, Plan, Hash> plans_;
 };
 
 }  // namespace halfstep

@@ -1,0 +1,20 @@
+#include <halfstep/backend/eigen.hpp>
+#if defined(HALFSTEP_ONEDNN)
+#include <halfstep/backend/one_dnn.hpp>
+#endif
+
+#include "support/convolution_parity.hpp"
+
+namespace halfstep::test {
+namespace {
+
+TEST(ConvolutionParity, Float16OnReference) {
+  expect_convolution_parity<float16, backend::Reference>();
+}
+TEST(ConvolutionParity, Float16OnEigen) { expect_convolution_parity<float16, backend::Eigen>(); }
+#if defined(HALFSTEP_ONEDNN)
+TEST(ConvolutionParity, Float16OnOneDnn) { expect_convolution_parity<float16, backend::OneDnn>(); }
+#endif
+
+}  // namespace
+}  // namespace halfstep::test
