@@ -8,6 +8,7 @@
 #include <halfstep/autograd/backward.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
+#include <halfstep/autograd/convolution.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/custom.hpp>
 #include <halfstep/autograd/debug_scope.hpp>
@@ -20,6 +21,7 @@
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/matmul.hpp>
 #include <halfstep/autograd/pointwise.hpp>
+#include <halfstep/autograd/pool.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/autograd/softmax.hpp>
@@ -31,10 +33,15 @@
 #include <halfstep/io/checkpoint.hpp>
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
+#include <halfstep/nn/conv1d.hpp>
+#include <halfstep/nn/conv2d.hpp>
+#include <halfstep/nn/conv_transpose2d.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
+#include <halfstep/nn/flatten.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/nn/module_list.hpp>
+#include <halfstep/nn/pooling.hpp>
 #include <halfstep/nn/sequential.hpp>
 #include <halfstep/optim/adafactor.hpp>
 #include <halfstep/optim/adagrad.hpp>

@@ -44,6 +44,9 @@ inline constexpr auto operation_table = [] {
   return std::to_array<OperationPrecision>({
       {"linear", "", product, true, lower, lower},
       {"matmul", "", product, true, lower, lower},
+      {"conv1d", "", product, true, lower, lower},
+      {"conv2d", "", product, true, lower, lower},
+      {"conv_transpose2d", "", product, true, lower, lower},
 
       {"relu", "", fp32_inside, false, unlisted, unlisted},
       {"leaky_relu", "", fp32_inside, false, unlisted, unlisted},
@@ -63,6 +66,8 @@ inline constexpr auto operation_table = [] {
       {"log_softmax", "", fp32_inside, false, fp32, unlisted},
       {"sum", "over an axis", fp32_inside, false, fp32, unlisted},
       {"mean", "over an axis", fp32_inside, false, unlisted, unlisted},
+      {"avg_pool2d", "", fp32_inside, false, unlisted, unlisted},
+      {"global_avg_pool2d", "", fp32_inside, false, unlisted, unlisted},
       {"cast", "to the type that it names", fp32_inside, false, absent, absent},
       {"+", "", fp32_inside, true, unlisted, unlisted},
       {"-", "", fp32_inside, true, unlisted, unlisted},
@@ -85,6 +90,7 @@ inline constexpr auto operation_table = [] {
       {"reshape", "", moves_data, false, unlisted, unlisted},
       {"transpose", "", moves_data, false, unlisted, unlisted},
       {"slice", "", moves_data, false, unlisted, unlisted},
+      {"max_pool2d", "", moves_data, false, unlisted, unlisted},
       {"gather", "", moves_data, false, unlisted, unlisted},
       {"embedding", "", moves_data, false, unlisted, unlisted},
       {"where", "", moves_data, true, unlisted, unlisted},
