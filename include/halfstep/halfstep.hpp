@@ -11,6 +11,7 @@
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/check_gradients.hpp>
 #include <halfstep/autograd/checkpoint.hpp>
+#include <halfstep/autograd/convolution.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/custom.hpp>
@@ -25,6 +26,7 @@
 #include <halfstep/autograd/matmul.hpp>
 #include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
+#include <halfstep/autograd/pool.hpp>
 #include <halfstep/autograd/recurrent.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
@@ -38,9 +40,13 @@
 #include <halfstep/io/model_file.hpp>
 #include <halfstep/nn/activations.hpp>
 #include <halfstep/nn/batch_norm.hpp>
+#include <halfstep/nn/conv1d.hpp>
+#include <halfstep/nn/conv2d.hpp>
+#include <halfstep/nn/conv_transpose2d.hpp>
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
 #include <halfstep/nn/embedding.hpp>
+#include <halfstep/nn/flatten.hpp>
 #include <halfstep/nn/group_norm.hpp>
 #include <halfstep/nn/gru.hpp>
 #include <halfstep/nn/layer_norm.hpp>
@@ -48,6 +54,7 @@
 #include <halfstep/nn/lstm.hpp>
 #include <halfstep/nn/module_list.hpp>
 #include <halfstep/nn/multi_head_attention.hpp>
+#include <halfstep/nn/pooling.hpp>
 #include <halfstep/nn/rms_norm.hpp>
 #include <halfstep/nn/sequential.hpp>
 #include <halfstep/optim/adafactor.hpp>

@@ -3,6 +3,7 @@
 #include <halfstep/autograd/attention.hpp>
 #include <halfstep/autograd/batch_norm.hpp>
 #include <halfstep/autograd/cast.hpp>
+#include <halfstep/autograd/convolution.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/custom.hpp>
@@ -12,6 +13,7 @@
 #include <halfstep/autograd/loss.hpp>
 #include <halfstep/autograd/normalization.hpp>
 #include <halfstep/autograd/pointwise.hpp>
+#include <halfstep/autograd/pool.hpp>
 #include <halfstep/autograd/recurrent.hpp>
 #include <halfstep/autograd/reduction.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
@@ -78,6 +80,15 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   Shown show;
   show("linear", [](const auto& in) { return linear(in.x, in.y); });
   show("matmul", [](const auto& in) { return matmul(in.x, in.y, {.b = true}); });
+  show("conv1d", [](const auto& in) {
+    return conv1d(reshape(in.x, {2, 4, 4}), reshape(in.y, {4, 4, 2}));
+  });
+  show("conv2d", [](const auto& in) {
+    return conv2d(reshape(in.x, {1, 2, 4, 4}), reshape(in.y, {4, 2, 2, 2}));
+  });
+  show("conv_transpose2d", [](const auto& in) {
+    return conv_transpose2d(reshape(in.x, {1, 2, 4, 4}), reshape(in.y, {2, 4, 2, 2}));
+  });
 
   // One step: later ones read what the first has rounded.
   const auto step = [](const auto& x) { return reshape(x, {4, 1, 8}); };
@@ -111,6 +122,10 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
       "sum", [](const auto& in) { return sum(in.x, -1); }, "over an axis");
   show(
       "mean", [](const auto& in) { return mean(in.x, 0); }, "over an axis");
+  show("avg_pool2d", [](const auto& in) { return avg_pool2d(reshape(in.x, {2, 1, 4, 4}), 2); });
+  show("global_avg_pool2d", [](const auto& in) {
+    return global_avg_pool2d(reshape(in.x, {2, 4, 2, 2}));
+  });
   show(
       "cast",
       []<class S>(const Inputs<S>& in) {
@@ -152,6 +167,7 @@ TEST(OperationKind, OfEveryOperationIsWhatItDoes) {
   show("reshape", [](const auto& in) { return reshape(in.x, {2, -1}); });
   show("transpose", [](const auto& in) { return transpose(in.x); });
   show("slice", [](const auto& in) { return slice(in.x, 1, 2, 3); });
+  show("max_pool2d", [](const auto& in) { return max_pool2d(reshape(in.x, {2, 1, 4, 4}), 2); });
   show("gather", [](const auto& in) { return gather(in.x, in.rows); });
   show("embedding", [](const auto& in) { return embedding(in.x, in.rows); });
   show("where", [](const auto& in) { return where(in.x < in.y, in.x, in.p); });
@@ -179,6 +195,8 @@ void expect_fp32_sums() {
   const V<S> ones = filled<S>({1, 4096}, 1.0f);
   EXPECT_EQ(first(matmul(ones, ones, {.b = true})), 4096.0f);
   EXPECT_EQ(first(linear(ones, ones)), 4096.0f);
+  EXPECT_EQ(first(conv2d(reshape(ones, {1, 64, 8, 8}), reshape(ones, {1, 64, 8, 8}))), 4096.0f);
+  EXPECT_EQ(first(avg_pool2d(reshape(ones, {1, 1, 64, 64}), 64)), 1.0f);
   EXPECT_EQ(first(sum(ones, -1)), 4096.0f);
   EXPECT_EQ(first(mean(ones, -1)), 1.0f);
   EXPECT_EQ(first(softmax(ones)), 1.0f / 4096.0f);

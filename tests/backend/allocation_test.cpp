@@ -84,8 +84,8 @@ TEST(Allocation, AProductAsksForNoMoreThanItsLibrary) {
   key.problem = p;
   key.threads = hs::threads();
   auto& cache = hs::backend::one_dnn::PlanCache<hs::backend::one_dnn::MatmulPlan>::of_this_thread();
-  of_the_library =
-      steady_allocations([&] { cache.matmul(key, a.data(), a.data(), c.data(), nullptr); });
+  of_the_library = steady_allocations(
+      [&] { cache.run(cache.plan(key), a.data(), a.data(), c.data(), nullptr); });
 #endif
   EXPECT_EQ(steady_allocations([&] { B::gemm<float>(p, x.data(), x.data(), y.data(), no_bias); }),
             of_the_library);

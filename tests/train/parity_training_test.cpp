@@ -1,7 +1,6 @@
 #include <halfstep/autograd/activation.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/backend/default.hpp>
-#include <halfstep/data/mnist.hpp>
 #include <halfstep/nn/linear.hpp>
 #include <halfstep/optim/adamw.hpp>
 #include <halfstep/optim/sgd.hpp>
@@ -9,29 +8,18 @@
 
 #include <gtest/gtest.h>
 
-#include "support/parity_file.hpp"
+#include "support/training_parity.hpp"
 
 namespace {
 
 using namespace halfstep;
+using halfstep::test::batch_of;
+using halfstep::test::distance;
+using halfstep::test::start;
 using nlohmann::json;
 
 /// Models of training.json that are not built yet. This list only shrinks.
-const std::set<std::string> not_yet_built{"gpt", "cnn"};
-
-/// Weight j of parameter number p, as the file's description says.
-void start(ParameterStore<backend::Default>& store, double bound) {
-  for (std::size_t p = 0; p < store.count(); ++p) {
-    const Shape& shape = store.info(p).shape;
-    std::vector<float> values(static_cast<std::size_t>(shape.size()));
-    if (shape.rank() > 1)
-      for (std::size_t j = 0; j < values.size(); ++j)
-        values[j] = static_cast<float>(
-            bound *
-            (2.0 * static_cast<double>((7919 * j + 104729 * p + 13) % 20011) / 20011.0 - 1.0));
-    store.write(p, values);
-  }
-}
+const std::set<std::string> not_yet_built{"gpt"};
 
 template <class S>
 struct Mlp : nn::Module<S> {
@@ -40,42 +28,6 @@ struct Mlp : nn::Module<S> {
   nn::Linear<S> out;
   auto operator()(const nn::Input<S>& x) const { return out(relu(hidden(x))); }
 };
-
-struct Images {
-  std::vector<float> pixels;
-  std::vector<std::int32_t> labels;
-};
-const Images& images() {
-  static const Images all = [] {
-    const auto train = data::mnist((halfstep::test::example_data() / "mnist").string()).first;
-    Images images;
-    for (Index i = 0; i < 100 * 64; ++i) {
-      const auto sample = train.get(i);
-      images.pixels.insert(images.pixels.end(), sample.features.begin(), sample.features.end());
-      images.labels.push_back(sample.label);
-    }
-    return images;
-  }();
-  return all;
-}
-
-template <class S>
-struct Batch {
-  nn::Input<S> x;
-  Tensor<std::int32_t> y;
-};
-template <class S>
-Batch<S> batch_of(Index number, Index rows) {
-  using T = typename S::Activation;
-  Tensor<T> x({rows, 784});
-  Tensor<std::int32_t> y(Shape{rows});
-  for (Index i = 0; i < x.size(); ++i)
-    x.data()[i] =
-        storage_cast<T>(images().pixels[static_cast<std::size_t>(number * rows * 784 + i)]);
-  for (Index i = 0; i < rows; ++i)
-    y.data()[i] = images().labels[static_cast<std::size_t>(number * rows + i)];
-  return {x, y};
-}
 
 template <class Policy, class Rule>
 std::vector<double> losses(const json& one, const Rule& rule) {
@@ -113,20 +65,12 @@ std::vector<double> losses(const json& one) {
   throw std::runtime_error("the test does not know the rule " + name);
 }
 
-/// The largest distance of two loss curves.
-double distance(const std::vector<double>& a, const json& b) {
-  double largest = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    largest = std::max(largest, std::fabs(a[i] - b.at(i).get<double>()));
-  return largest;
-}
-
 template <class Check>
 void for_each_mlp(const Check& check) {
   int ran = 0;
   for (const json& one : halfstep::test::parity_cases("training.json")) {
     const std::string model = one.at("model");
-    if (not_yet_built.count(model) != 0) continue;
+    if (not_yet_built.count(model) != 0 || model == "cnn") continue;  // parity_cnn_test.cpp
     ASSERT_EQ(model, "mlp") << "a model that is neither built nor on the list of those not yet";
     SCOPED_TRACE("mlp " + one.at("hidden").dump() + " " + one.at("optimizer").dump());
     check(one);

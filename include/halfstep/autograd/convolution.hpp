@@ -2,6 +2,7 @@
 
 #include <halfstep/autograd/convolution_problem.hpp>
 #include <halfstep/autograd/matmul.hpp>
+#include <halfstep/autograd/of_layer.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI {
 
@@ -26,11 +27,6 @@ void sum_per_channel(Slot<S, B>& slot, const TensorOf<S, B>& g, Index batch, Ind
   B::template reduce<Reduction::sum>(
       {.reduced = batch, .inner = channels, .accumulate = to.accumulate}, formulas::Identity{},
       to.view.data(), std::as_const(planes).data());
-}
-
-template <class S, class B>
-const S* data_or_null(const Variable<S, B>& bias) {
-  return bias.value().empty() ? nullptr : bias.value().data();
 }
 
 template <class Compute, class S, class B>
@@ -60,6 +56,37 @@ Variable<S, B> convolution(const char* name, const Variable<S, B>& x, const Vari
           B::template convolve_weight<Sum>(p, x.data(), g.data(), to.view.data(), to.accumulate);
         }
         if (to_bias != nullptr) sum_per_channel(*to_bias, g, p.batch, p.filters, p.layout);
+      },
+      x, weight, bias);
+}
+
+template <class Compute, class S, class B>
+Variable<S, B> transposed_convolution(const char* name, const Variable<S, B>& x,
+                                      const Variable<S, B>& weight, const Variable<S, B>& bias,
+                                      const ImageAxes& axes,
+                                      const ConvTranspose2dSettings& settings) {
+  using Sum = ProductCompute<Compute, S>;
+  require_elements(name, x, weight);
+  const bool wanted = recorded(name, x, weight, bias);
+  const ConvolutionProblem p = transposed_problem(name, x, weight, bias, axes, settings);
+  TensorOf<S, B> y(axes.shape(p.batch, p.channels, p.input));
+  B::template convolve_transposed<Sum>(p, x.value().data(), weight.value().data(),
+                                       data_or_null(bias), y.data(), false);
+  if (!wanted) return unrecorded<B, S>(name, std::move(y), x, weight, bias);
+  return record<B, S>(
+      name, std::move(y),
+      [p, x = x.value(), weight = weight.value()](const TensorOf<S, B>& g, Slot<S, B>* to_x,
+                                                  Slot<S, B>* to_weight, Slot<S, B>* to_bias) {
+        if (to_x != nullptr) {
+          const auto to = to_x->destination();
+          B::template convolve<Sum>(p, g.data(), weight.data(), static_cast<const S*>(nullptr),
+                                    to.view.data(), to.accumulate);
+        }
+        if (to_weight != nullptr) {
+          const auto to = to_weight->destination();
+          B::template convolve_weight<Sum>(p, g.data(), x.data(), to.view.data(), to.accumulate);
+        }
+        if (to_bias != nullptr) sum_per_channel(*to_bias, g, p.batch, p.channels, p.layout);
       },
       x, weight, bias);
 }
@@ -117,33 +144,8 @@ template <class Compute = void, class S, class B>
 Variable<S, B> conv_transpose2d(const Variable<S, B>& x, const Variable<S, B>& weight,
                                 const Variable<S, B>& bias = {},
                                 const ConvTranspose2dSettings& settings = {}) {
-  using namespace autograd;
-  using Sum = ProductCompute<Compute, S>;
-  constexpr const char* name = "conv_transpose2d";
-  require_elements(name, x, weight);
-  const bool wanted = recorded(name, x, weight, bias);
-  const ImageAxes axes{true, settings.layout};
-  const ConvolutionProblem p = transposed_problem(name, x, weight, bias, axes, settings);
-  TensorOf<S, B> y(axes.shape(p.batch, p.channels, p.input));
-  B::template convolve_transposed<Sum>(p, x.value().data(), weight.value().data(),
-                                       data_or_null(bias), y.data(), false);
-  if (!wanted) return unrecorded<B, S>(name, std::move(y), x, weight, bias);
-  return record<B, S>(
-      name, std::move(y),
-      [p, x = x.value(), weight = weight.value()](const TensorOf<S, B>& g, Slot<S, B>* to_x,
-                                                  Slot<S, B>* to_weight, Slot<S, B>* to_bias) {
-        if (to_x != nullptr) {
-          const auto to = to_x->destination();
-          B::template convolve<Sum>(p, g.data(), weight.data(), static_cast<const S*>(nullptr),
-                                    to.view.data(), to.accumulate);
-        }
-        if (to_weight != nullptr) {
-          const auto to = to_weight->destination();
-          B::template convolve_weight<Sum>(p, g.data(), x.data(), to.view.data(), to.accumulate);
-        }
-        if (to_bias != nullptr) sum_per_channel(*to_bias, g, p.batch, p.channels, p.layout);
-      },
-      x, weight, bias);
+  return autograd::transposed_convolution<Compute>("conv_transpose2d", x, weight, bias,
+                                                   {true, settings.layout}, settings);
 }
 
 template <class Compute = void, class S1, class B1, class S2, class B2, class... More>

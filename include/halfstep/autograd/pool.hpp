@@ -72,6 +72,19 @@ Variable<S, B> pool2d(const char* name, PoolProblem::Kind kind, const Variable<S
       x);
 }
 
+/// The mean over all positions of an image.
+template <class S, class B>
+Variable<S, B> mean_of_positions(const char* name, const Variable<S, B>& x, ImageLayout layout) {
+  const ImageAxes axes{true, layout};
+  if (x.shape().rank() != axes.rank())
+    fail<ShapeError>(LayerPrefix{}, name, ": x ", described(x), " must be ", axes.names(),
+                     "; reshape it");
+  const Index channels = x.shape()[axes.channels()];
+  const bool last = layout == ImageLayout::channels_last;
+  return last ? mean(reshape(x, {x.shape()[0], -1, channels}), 1)
+              : mean(reshape(x, {x.shape()[0], channels, -1}), 2);
+}
+
 }  // namespace autograd
 
 /// The largest element of each window. Of equal ones the first gets the gradient; NaN is larger
@@ -102,14 +115,7 @@ Variable<S, B> avg_pool2d(const Variable<S, B>& x, const Extent2d& kernel,
 template <class S, class B>
 Variable<S, B> global_avg_pool2d(const Variable<S, B>& x,
                                  ImageLayout layout = ImageLayout::channels_first) {
-  const autograd::ImageAxes axes{true, layout};
-  if (x.shape().rank() != axes.rank())
-    fail<ShapeError>(autograd::LayerPrefix{}, "global_avg_pool2d: x ", autograd::described(x),
-                     " must be ", axes.names(), "; reshape it");
-  const Index channels = x.shape()[axes.channels()];
-  const bool last = layout == ImageLayout::channels_last;
-  return last ? mean(reshape(x, {x.shape()[0], -1, channels}), 1)
-              : mean(reshape(x, {x.shape()[0], channels, -1}), 2);
+  return autograd::mean_of_positions("global_avg_pool2d", x, layout);
 }
 
 }  // namespace halfstep
