@@ -140,4 +140,11 @@ Variable<S, B> batch_norm(const Variable<S, B>& x,
   return autograd::channel_normalized("batch_norm", x, layout, mean, scale, weight, bias, 0.0);
 }
 
+template <class S, class B, class W, class... Rest>
+requires autograd::WrongParameter<S, W>
+auto batch_norm(const Variable<S, B>& x, const Variable<W, B>&, const Rest&...) {
+  static_assert(NormalizationParameter<W, autograd::StatisticOf<S>>::value);
+  return x;
+}
+
 }  // namespace halfstep

@@ -5,11 +5,24 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 
+/// Completing this with another type than FP32 (double beside double) refuses a normalization.
+template <class Parameter, class Statistic>
+struct NormalizationParameter {
+  static_assert(std::is_same_v<Parameter, Statistic>,
+                "halfstep: a normalization's weights and biases are FP32 whatever x is stored in; "
+                "store them as float, or cast<float>() them");
+  static constexpr bool value = true;
+};
+
 namespace autograd {
 
 /// The type of a normalization's weights, biases and statistics: FP32 whatever x is stored in.
 template <class S>
 using StatisticOf = typename numeric_traits<S>::compute;
+
+/// A weight that a normalization refuses. Its overload only holds the sentence.
+template <class S, class W>
+concept WrongParameter = !std::is_same_v<W, StatisticOf<S>>;
 
 /// @throws UsageError  epsilon is negative or NaN
 inline void require_epsilon(const char* name, double epsilon) {
@@ -140,6 +153,25 @@ Variable<S, B> group_norm(const Variable<S, B>& x, Index groups,
   Normalization p{.groups = groups, .epsilon = epsilon};
   p.layout = {x.shape()[0], channels, x.shape().size_between(2, x.shape().rank())};
   return autograd::normalized("group_norm", x, p, weight, bias);
+}
+
+template <class S, class B, class W, class... Rest>
+requires autograd::WrongParameter<S, W>
+auto layer_norm(const Variable<S, B>& x, const Shape&, const Variable<W, B>&, const Rest&...) {
+  static_assert(NormalizationParameter<W, autograd::StatisticOf<S>>::value);
+  return x;
+}
+template <class S, class B, class W, class... Rest>
+requires autograd::WrongParameter<S, W>
+auto rms_norm(const Variable<S, B>& x, const Shape&, const Variable<W, B>&, const Rest&...) {
+  static_assert(NormalizationParameter<W, autograd::StatisticOf<S>>::value);
+  return x;
+}
+template <class S, class B, class W, class... Rest>
+requires autograd::WrongParameter<S, W>
+auto group_norm(const Variable<S, B>& x, Index, const Variable<W, B>&, const Rest&...) {
+  static_assert(NormalizationParameter<W, autograd::StatisticOf<S>>::value);
+  return x;
 }
 
 }  // namespace halfstep
