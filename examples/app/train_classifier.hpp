@@ -1,6 +1,7 @@
 #pragma once
 
 #include <app/options.hpp>
+#include <app/parameter_bytes.hpp>
 #include <app/progress.hpp>
 #include <app/timing.hpp>
 #include <app/training_result.hpp>
@@ -14,16 +15,6 @@ namespace app {
 inline constexpr auto classification_loss = [](const auto& model, const auto& batch) {
   return halfstep::cross_entropy(model(batch.x), batch.y);
 };
-
-/// Bytes of a model's weights as they are stored.
-template <class Model>
-std::int64_t parameter_bytes(const Model& model) {
-  std::size_t count = 0;
-  model.parameters().store()->lay_out();
-  model.parameters().store()->for_each_segment(
-      [&](auto& segment) { count += static_cast<std::size_t>(segment.value_bytes()); });
-  return static_cast<std::int64_t>(count);
-}
 
 /// Bytes of activations: what the forward pass keeps for the backward one. Measured on a step of a
 /// model of its own.

@@ -3,17 +3,6 @@
 namespace halfstep::test {
 namespace {
 
-void expect_equals_file(const std::string& what, const Numbers& found,
-                        const nlohmann::json& expected) {
-  ASSERT_EQ(found.shape, shape_of(expected)) << what;
-  const auto data = expected.at("data").get<std::vector<double>>();
-  double largest = 0.0;
-  for (const double value : data) largest = std::max(largest, std::fabs(value));
-  for (std::size_t i = 0; i < data.size(); ++i)
-    EXPECT_LE(std::fabs(found.data[i] - data[i]), 1e-9 * largest)
-        << what << " element " << i << ": " << found.data[i] << ", PyTorch " << data[i];
-}
-
 TEST(ConvolutionParity, InDoubleTheReferenceEqualsPyTorch) {
   for_each_convolution_case([](const nlohmann::json& one, ImageLayout layout) {
     const DenseResult found =

@@ -15,7 +15,9 @@ namespace halfstep::test {
 inline void start(ParameterStore<backend::Default>& store, double bound) {
   for (std::size_t p = 0; p < store.count(); ++p) {
     const Shape& shape = store.info(p).shape;
-    std::vector<float> values(static_cast<std::size_t>(shape.size()));
+    // A vector is a bias, or the weight of a normalization.
+    const bool is_gain = shape.rank() == 1 && store.info(p).name.ends_with("weight");
+    std::vector<float> values(static_cast<std::size_t>(shape.size()), is_gain ? 1.0f : 0.0f);
     if (shape.rank() > 1)
       for (std::size_t j = 0; j < values.size(); ++j)
         values[j] = static_cast<float>(

@@ -13,6 +13,7 @@ namespace halfstep::inline HALFSTEP_ABI::nn {
 struct LinearSettings {
   bool bias = true;
   Initialiser initialiser = nullptr;
+  Initialiser bias_initialiser = nullptr;
 };
 
 /// y = x W^T + b, with W [out, in] and b [out]; x is [..., in] and y [..., out].
@@ -34,7 +35,9 @@ class Linear : public Module<Setup> {
       : Module<Setup>(parent, name),
         weight_(*this, "weight", checked(name, in, out),
                 settings.initialiser ? settings.initialiser : by_fan_in(in)) {
-    if (settings.bias) bias_.emplace(*this, "bias", Shape{out}, by_fan_in(in));
+    if (settings.bias)
+      bias_.emplace(*this, "bias", Shape{out},
+                    settings.bias_initialiser ? settings.bias_initialiser : by_fan_in(in));
   }
 
   /// @throws ShapeError  the last extent of x is not `in`

@@ -1,0 +1,5 @@
+#include <app/train_on_text.hpp>
+
+#if defined(HALFSTEP_ONEDNN)
+template void app::run_char_gpt<halfstep::backend::OneDnn>(const app::CharGptOptions& options);
+#endif

@@ -1,0 +1,5 @@
+#include <app/train_on_text.hpp>
+
+#include <halfstep/backend/reference.hpp>
+
+template void app::run_char_gpt<halfstep::backend::Reference>(const app::CharGptOptions& options);
