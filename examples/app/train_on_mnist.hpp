@@ -10,7 +10,7 @@
 
 namespace app {
 
-template <class Backend>
+template <template <class> class Classifier, class Backend>
 void run_mnist(const Options& options) {
   const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
   const auto data = halfstep::data::mnist(options.data);
@@ -42,12 +42,10 @@ void run_mnist(const Options& options) {
     try {
       halfstep::with_precision<Backend>(precision, [&](auto policy) {
         using Setup = halfstep::Setup<decltype(policy), Backend>;
-        with_classifier<Setup>(options.model, [&]<class Model>(std::type_identity<Model>) {
-          with_optimizer(options, [&](const auto& rule) {
-            results.push_back(train_classifier<Model>(options, rule, data.first, data.second,
-                                                      progress, json,
-                                                      telemetry ? &*telemetry : nullptr));
-          });
+        with_optimizer(options, [&](const auto& rule) {
+          results.push_back(train_classifier<Classifier<Setup>>(options, rule, data.first,
+                                                                data.second, progress, json,
+                                                                telemetry ? &*telemetry : nullptr));
         });
       });
       json.write(results.back().json());

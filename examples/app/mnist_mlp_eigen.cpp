@@ -3,5 +3,5 @@
 
 #include <halfstep/backend/eigen.hpp>
 
-template void app::run_mnist<halfstep::backend::Eigen>(const app::Options& options);
+template void app::run_mnist<app::Mlp, halfstep::backend::Eigen>(const app::Options& options);
 #endif

@@ -1,0 +1,7 @@
+#if __has_include(<Eigen/Core>)
+#include <app/train_on_mnist.hpp>
+
+#include <halfstep/backend/eigen.hpp>
+
+template void app::run_mnist<app::Cnn, halfstep::backend::Eigen>(const app::Options& options);
+#endif

@@ -1,0 +1,5 @@
+#include <app/train_on_mnist.hpp>
+
+#include <halfstep/backend/reference.hpp>
+
+template void app::run_mnist<app::Cnn, halfstep::backend::Reference>(const app::Options& options);

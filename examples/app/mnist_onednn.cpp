@@ -1,5 +1,0 @@
-#include <app/train_on_mnist.hpp>
-
-#if defined(HALFSTEP_ONEDNN)
-template void app::run_mnist<halfstep::backend::OneDnn>(const app::Options& options);
-#endif

@@ -1,5 +1,0 @@
-#include <app/train_on_mnist.hpp>
-
-#include <halfstep/backend/reference.hpp>
-
-template void app::run_mnist<halfstep::backend::Reference>(const app::Options& options);
