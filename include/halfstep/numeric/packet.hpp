@@ -132,9 +132,10 @@ HALFSTEP_INLINE PacketBits<Isa> multiply_high(const PacketBits<Isa>& a,
 template <PacketNumber N>
 HALFSTEP_INLINE Bits<N> lane_index() {
   constexpr std::uint32_t indices[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  using Isa = typename number_traits<N>::isa;
-  return Bits<N>(
-      typename Isa::Words(*reinterpret_cast<const typename Isa::UnalignedWords*>(indices)));
+  // Assigned, not converted: Clang would bind a reference to the unaligned words.
+  Bits<N> result;
+  result.v = *reinterpret_cast<const typename number_traits<N>::isa::UnalignedWords*>(indices);
+  return result;
 }
 
 template <PacketNumber N, Storage T>

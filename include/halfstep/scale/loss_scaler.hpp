@@ -197,7 +197,11 @@ class LossScaler {
     return state().losses.at(static_cast<std::size_t>(which)).scale;
   }
   /// The skipped rounds in a row. Waits for the rounds before.
-  scale::Skips skips() const { return downloaded(skips_).front(); }
+  scale::Skips skips() const {
+    scale::Skips skips;
+    Backend::download(skips_.data(), std::span<scale::Skips>(&skips, 1));
+    return skips;
+  }
   /// Lets the count of skips that no lower scale could mend begin again. Waits for nothing.
   void restart_skip_count() { Backend::once(scale::RestartSkipCount{skips_.data()}); }
 
