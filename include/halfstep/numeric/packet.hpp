@@ -128,6 +128,10 @@ HALFSTEP_INLINE PacketBits<Isa> multiply_high(const PacketBits<Isa>& a,
   Isa::multiply_high(a.v, b.v, result.v);
   return result;
 }
+template <class Isa>
+HALFSTEP_INLINE std::uint32_t word_of_lane(const PacketBits<Isa>& x, int lane) {
+  return x.v[lane];
+}
 /// 0, 1, 2, ... over the lanes.
 template <PacketNumber N>
 HALFSTEP_INLINE Bits<N> lane_index() {

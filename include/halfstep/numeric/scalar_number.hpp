@@ -128,6 +128,8 @@ HALFSTEP_HOST_DEVICE constexpr std::uint32_t truncate_to_int(N x) {
 HALFSTEP_HOST_DEVICE constexpr std::uint32_t multiply_high(std::uint32_t a, std::uint32_t b) {
   return static_cast<std::uint32_t>((std::uint64_t{a} * b) >> 32);
 }
+/// The word of one lane.
+HALFSTEP_HOST_DEVICE constexpr std::uint32_t word_of_lane(std::uint32_t x, int) { return x; }
 /// 0, 1, 2, ... over the lanes.
 template <ScalarNumber N>
 HALFSTEP_HOST_DEVICE constexpr std::uint32_t lane_index() {

@@ -69,12 +69,13 @@ struct ExponentKernel {
                            ((d << 1) & 0xFF000000u);
       store(from_bits<N>(word), reinterpret_cast<float*>(packed + i / 4));
     }
-    for (int lane = 0; lane < lanes<N>; ++lane) block.at_most_tiny += met.at_most_tiny.v[lane];
+    for (int lane = 0; lane < lanes<N>; ++lane)
+      block.at_most_tiny += word_of_lane(met.at_most_tiny, lane);
     block.smallest = min(met.smallest);
     block.largest = max(met.largest);
-    const std::uint32_t lowest = __builtin_bit_cast(std::uint32_t, min(met.above_zero)) + 1u;
-    const std::uint32_t highest = __builtin_bit_cast(
-        std::uint32_t, -block.smallest > block.largest ? -block.smallest : block.largest);
+    const std::uint32_t lowest = bits_of(min(met.above_zero)) + 1u;
+    const std::uint32_t highest =
+        bits_of(-block.smallest > block.largest ? -block.smallest : block.largest);
     const bool zeros = (highest & 0x7FFFFFFFu) == 0u;
     block.regular = all(met.finite) && (zeros || lowest >= least);
     if (zeros) return;

@@ -27,7 +27,7 @@ struct UpdateKernel {
 
   explicit UpdateKernel(const StoredPrecision& precision)
       : rounding(precision.digits < 24 ? 1u << (23 - precision.digits) : 0u),
-        min_exponent(__builtin_bit_cast(std::uint32_t, static_cast<float>(precision.min_normal))),
+        min_exponent(bits_of(static_cast<float>(precision.min_normal))),
         ulps(static_cast<float>(1u << precision.digits)) {}
 
   template <class N>
@@ -45,7 +45,7 @@ struct UpdateKernel {
       count = count + select(lost, Bits<N>(1u), 0u);
       store(change, update + i);
     }
-    for (int lane = 0; lane < lanes<N>; ++lane) below += count.v[lane];
+    for (int lane = 0; lane < lanes<N>; ++lane) below += word_of_lane(count, lane);
   }
 };
 
