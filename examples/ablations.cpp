@@ -2,7 +2,7 @@
 // Micikevicius et al. did ("Mixed Precision Training", arXiv 1710.03740, section 3), and shows why
 // what fails does: build/bin/ablations --help
 
-#include <app/ablation/ablation.hpp>
+#include <app/ablations/ablation.hpp>
 #include <app/command_line.hpp>
 
 int main(int count, char** arguments) {

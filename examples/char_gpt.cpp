@@ -2,9 +2,10 @@
 // costs and buys, and lets it write: build/bin/char_gpt --preset small --precision all
 
 #include <app/backends.hpp>
-#include <app/char_gpt_run.hpp>
+#include <app/char_gpt/run.hpp>
 #include <app/command_line.hpp>
 #include <app/names.hpp>
+#include <app/precisions.hpp>
 
 int main(int count, char** arguments) {
   app::CharGptOptions options;

@@ -3,8 +3,9 @@
 
 #include <app/backends.hpp>
 #include <app/command_line.hpp>
-#include <app/mnist_run.hpp>
+#include <app/mnist/run.hpp>
 #include <app/names.hpp>
+#include <app/precisions.hpp>
 
 int main(int count, char** arguments) {
   app::Options options;

@@ -105,10 +105,11 @@ inline void add_seed(CLI::App& line, Options& options) {
 }
 inline void add_precisions(CLI::App& line, Options& options) {
   line.add_option("--precision", options.precision,
-                  "fp32, tf32, mixed_fp16, mixed_bf16, pure_fp16 or pure_bf16, Lightning's and "
-                  "Keras's names for them, several with commas between, or all that the backend "
-                  "has")
-      ->type_name("NAME[,NAME...]|all")
+                  "fp32, tf32, mixed_fp16, mixed_bf16, pure_fp16, pure_bf16, Lightning's and "
+                  "Keras's names for them, or fp16_without_scaling; several with commas between; "
+                  "all that the backend has, or paper: fp32, FP16 with and without loss scaling "
+                  "and mixed_bf16")
+      ->type_name("NAME[,NAME...]|all|paper")
       ->capture_default_str();
 }
 inline void add_optimizer(CLI::App& line, Options& options) {

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include <app/gpt.hpp>
+#include <app/char_gpt/gpt.hpp>
 #include <app/text.hpp>
 
 #include "support/training_parity.hpp"

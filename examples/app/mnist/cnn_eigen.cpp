@@ -1,5 +1,5 @@
 #if __has_include(<Eigen/Core>)
-#include <app/train_on_mnist.hpp>
+#include <app/mnist/train.hpp>
 
 #include <halfstep/backend/eigen.hpp>
 

@@ -1,4 +1,4 @@
-#include <app/train_on_text.hpp>
+#include <app/char_gpt/train.hpp>
 
 #include <halfstep/backend/reference.hpp>
 

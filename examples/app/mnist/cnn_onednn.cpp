@@ -1,4 +1,4 @@
-#include <app/train_on_mnist.hpp>
+#include <app/mnist/train.hpp>
 
 #if defined(HALFSTEP_ONEDNN)
 template void app::run_mnist<app::Cnn, halfstep::backend::OneDnn>(const app::Options& options);

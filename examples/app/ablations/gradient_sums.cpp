@@ -4,7 +4,7 @@
 // Who meets it: whoever reaches a large batch through hundreds of small ones, on a device that
 // holds no more.
 
-#include <app/ablation/training.hpp>
+#include <app/ablations/training.hpp>
 
 namespace app {
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <app/ablation/ablation.hpp>
+#include <app/ablations/ablation.hpp>
 
 #include <halfstep/halfstep.hpp>
 

@@ -23,7 +23,7 @@ struct CharGptOptions : Options {
 inline constexpr std::array char_gpt_presets{"full", "small"};
 
 /// All of char_gpt on one backend: trains in each precision, prints the table and a sample of text
-/// of each. Each backend is compiled by itself, in char_gpt_<backend>.cpp.
+/// of each. Each backend is compiled by itself, in <backend>.cpp.
 ///
 /// @throws halfstep::Error  a precision is not to be had, the data cannot be used, or a run was
 ///                          stopped

@@ -1,4 +1,4 @@
-#include <app/train_on_mnist.hpp>
+#include <app/mnist/train.hpp>
 
 #include <halfstep/backend/reference.hpp>
 

@@ -4,7 +4,7 @@
 // Who meets it: whoever leaves data in SI units. A strip of steel clamped at one end bends by
 // millimetres; the squared error in square metres has gradients of a millionth and less.
 
-#include <app/ablation/training.hpp>
+#include <app/ablations/training.hpp>
 
 namespace app {
 namespace {

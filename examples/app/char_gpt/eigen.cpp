@@ -1,5 +1,5 @@
 #if __has_include(<Eigen/Core>)
-#include <app/train_on_text.hpp>
+#include <app/char_gpt/train.hpp>
 
 #include <halfstep/backend/eigen.hpp>
 

@@ -5,7 +5,7 @@
 // 2e-6, and half an ulp of an FP16 weight is more than that from 2^-7 on; of a BF16 one, from
 // 2^-10 on.
 
-#include <app/ablation/training.hpp>
+#include <app/ablations/training.hpp>
 
 namespace app {
 namespace {

@@ -5,7 +5,7 @@
 // Who meets it: long sums of one sign. A calorimeter adds up the signals of 8192 cells, each with a
 // calibration of its own, to the energy of what has hit it.
 
-#include <app/ablation/training.hpp>
+#include <app/ablations/training.hpp>
 
 #include <halfstep/backend/reference.hpp>
 

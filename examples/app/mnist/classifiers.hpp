@@ -1,6 +1,6 @@
 #pragma once
 
-#include <app/mnist_run.hpp>
+#include <app/mnist/run.hpp>
 
 #include <halfstep/halfstep.hpp>
 
