@@ -34,9 +34,7 @@ struct FiniteCheckKernel {
       const Index stride = block.blocks() * block.threads() * Width;
       for (Index i = (block.index() * block.threads() + thread) * Width; i < n; i += stride) {
         if (i + Width <= n) {
-          Pack<T, Width> pack;
-          __builtin_memcpy(&pack, __builtin_assume_aligned(x + i, alignof(Pack<T, Width>)),
-                           sizeof(pack));
+          const auto pack = *reinterpret_cast<const Pack<T, Width>*>(x + i);
           for (const T& value : pack.values) take(value);
         } else {
           for (Index j = i; j < n; ++j) take(x[j]);

@@ -77,12 +77,11 @@ struct ElementKernel {
   template <class Argument, class P>
   static HALFSTEP_HOST_DEVICE void get(const Argument& array, Index i, P& pack) {
     if constexpr (ElementArgument<Argument>::reads)
-      __builtin_memcpy(&pack, __builtin_assume_aligned(array.data + i, alignof(P)), sizeof(P));
+      pack = *reinterpret_cast<const P*>(array.data + i);
   }
   template <class Argument, class P>
   static HALFSTEP_HOST_DEVICE void put(const Argument& array, Index i, const P& pack) {
-    if constexpr (ElementArgument<Argument>::writes)
-      __builtin_memcpy(__builtin_assume_aligned(array.data + i, alignof(P)), &pack, sizeof(P));
+    if constexpr (ElementArgument<Argument>::writes) *reinterpret_cast<P*>(array.data + i) = pack;
   }
   template <class Argument, class T>
   static HALFSTEP_HOST_DEVICE N number(const T& value) {
