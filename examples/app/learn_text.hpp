@@ -95,7 +95,7 @@ TrainingResult learn_text(const Run<Setup>& run, const std::string& name,
 ///                          stopped
 template <template <class> class Model, class Backend, class Settings>
 void run_language_model(const std::string& name, const LanguageOptions& options,
-                        LanguagePlan<Settings> plan, const Json& own = {}) {
+                        LanguagePlan<Settings> plan, const Json& own = Json::object()) {
   const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
   const CharacterText text = CharacterText::read(options.data);
   plan.model.vocabulary = text.vocabulary();
