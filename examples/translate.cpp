@@ -16,7 +16,7 @@ int main(int count, char** arguments) {
       "translate");
   line.add_option("--preset", options.preset,
                   "full: 256 wide, batch 64, dropout 0.1, 6,000 steps at 0.002; small: 128, 64, 0 "
-                  "and 1,500 at 0.004. The options below override it")
+                  "and 1,000 at 0.004. The options below override it")
       ->capture_default_str();
   line.add_option("--width", options.width,
                   "of the decoder; each direction of the encoder has half")

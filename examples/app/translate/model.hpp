@@ -63,8 +63,7 @@ class Translator : public halfstep::nn::Module<Setup_> {
 
   /// @param width  of what is attended to, and so even
   Translator(halfstep::Index width, double dropout)
-      : width_(width),
-        read_(*this, "read", written_alphabet.size(), width / 2),
+      : read_(*this, "read", written_alphabet.size(), width / 2),
         encoder_(*this, "encoder", width / 2, width / 2, {.bidirectional = true}),
         written_(*this, "written", iso_alphabet.size(), width / 2),
         decoder_(*this, "decoder", width / 2, width),
@@ -90,7 +89,6 @@ class Translator : public halfstep::nn::Module<Setup_> {
   }
 
  private:
-  halfstep::Index width_;
   halfstep::nn::Embedding<Setup> read_;
   halfstep::nn::LSTM<Setup> encoder_;
   halfstep::nn::Embedding<Setup> written_;
@@ -101,11 +99,12 @@ class Translator : public halfstep::nn::Module<Setup_> {
   halfstep::nn::Linear<Setup> out_;
 };
 
-/// A text of `length` characters for each that was read, each character the likeliest.
+/// A text of `length` characters for each that was read, each character the likeliest after those
+/// before it.
 template <class Model>
-std::vector<std::vector<std::int32_t>> translate(const Model& model,
-                                                 const SourceBatch<typename Model::Backend>& source,
-                                                 halfstep::Index length) {
+std::vector<std::vector<std::int32_t>> write_greedily(
+    const Model& model, const SourceBatch<typename Model::Backend>& source,
+    halfstep::Index length) {
   using Backend = typename Model::Backend;
   const halfstep::inference scope;
   const auto encoded = model.encode(source);

@@ -19,7 +19,7 @@ struct TranslatePlan {
   static TranslatePlan of(const TranslateOptions& options) {
     TranslatePlan plan;
     if (options.preset == "small")
-      plan = {.width = 128, .pairs = 64, .steps = 1500, .learning_rate = 4e-3, .dropout = 0.0};
+      plan = {.width = 128, .pairs = 64, .steps = 1000, .learning_rate = 4e-3, .dropout = 0.0};
     const auto take = [](auto& to, const auto& said) { to = said.value_or(to); };
     take(plan.width, options.width);
     take(plan.pairs, options.pairs);
@@ -75,11 +75,12 @@ inline constexpr auto translation_loss = [](const auto& model, const auto& batch
                                  batch.right);
 };
 
+/// What a model makes of written dates.
 template <class Model>
 std::vector<std::string> translate(const Model& model,
                                    const SourceBatch<typename Model::Backend>& source) {
   std::vector<std::string> texts;
-  for (const auto& numbers : translate(model, source, iso_length)) {
+  for (const auto& numbers : write_greedily(model, source, iso_length)) {
     std::string& text = texts.emplace_back();
     for (const std::int32_t number : numbers) text += iso_alphabet.decode(number);
   }
