@@ -44,13 +44,8 @@ int main(int count, char** arguments) {
     app::canonical_precisions(options.precision);
     app::require_name("--preset", options.preset, app::dcgan_presets);
     app::apply_threads(options);
-    app::with_backend(options.backend, [&]<class Backend>(std::type_identity<Backend>) {
-      if constexpr (std::same_as<Backend, halfstep::backend::Reference>)
-        halfstep::fail<halfstep::BackendError>(
-            "--backend reference: its plain loops would take hours for these images; choose ",
-            "--backend ", halfstep::backend::Default::name);
-      else
-        app::run_dcgan<Backend>(options);
+    app::with_training_backend(options.backend, [&]<class Backend>(std::type_identity<Backend>) {
+      app::run_dcgan<Backend>(options);
     });
   });
 }

@@ -65,22 +65,23 @@ class DigitJudge {
   using Setup = halfstep::Setup<halfstep::Fp32, Backend>;
   using Images = halfstep::nn::Input<Setup>;
 
-  /// Learns the training digits (at most 10,000, three times over), and looks at the test digits.
+  /// Learns the training digits in 500 batches of 64, and looks at the test digits.
   DigitJudge(const halfstep::data::ClassificationSet& train,
              const halfstep::data::ClassificationSet& test, std::uint64_t seed)
       : trained_on_(statistics()), tested_on_(statistics()) {
-    const auto digits = train.take(std::min<halfstep::Index>(train.size(), 10000));
     classifier_.initialise(seed);
     halfstep::Trainer trainer(classifier_, halfstep::optim::AdamW{.learning_rate = 2e-3});
-    halfstep::data::Loader<Setup> loader(digits, {.batch_size = 64, .seed = seed});
-    for (int epoch = 0; epoch < 3; ++epoch)
-      for (const auto& batch : loader)
-        trainer.step(batch, [](const auto& model, const auto& batch) {
-          return halfstep::cross_entropy(model(batch.x), batch.y);
-        });
+    halfstep::data::Loader<Setup> loader(train, {.batch_size = 64, .seed = seed});
+    auto batch = loader.begin();
+    for (int step = 0; step < 500; ++step) {
+      trainer.step(*batch, [](const auto& model, const auto& batch) {
+        return halfstep::cross_entropy(model(batch.x), batch.y);
+      });
+      if (++batch == loader.end()) batch = loader.begin();
+    }
     accuracy_ = halfstep::accuracy(classifier_, test);
     const halfstep::inference scope;
-    for (const auto& [set, to] : {std::pair{&digits, &trained_on_}, std::pair{&test, &tested_on_}})
+    for (const auto& [set, to] : {std::pair{&train, &trained_on_}, std::pair{&test, &tested_on_}})
       for (const auto& batch : halfstep::data::Loader<Setup>(*set, {.batch_size = 256}))
         look(as_images(batch.x), *to);
   }
@@ -103,7 +104,7 @@ class DigitJudge {
              row(logits, i, DigitClassifier<Setup>::classes));
   }
   /// The Frechet distance between some images and the test digits.
-  std::optional<double> distance(const ImageStatistics& images) const {
+  double distance(const ImageStatistics& images) const {
     return frechet_distance(images, tested_on_);
   }
 

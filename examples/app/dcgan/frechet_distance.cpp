@@ -14,7 +14,7 @@ Eigen::MatrixXd covariance(const app::ImageStatistics& of) {
 
 }  // namespace
 
-std::optional<double> app::frechet_distance(const ImageStatistics& a, const ImageStatistics& b) {
+double app::frechet_distance(const ImageStatistics& a, const ImageStatistics& b) {
   const Eigen::MatrixXd first = covariance(a), second = covariance(b);
   // C1 C2 has the eigenvalues of C1^(1/2) C2 C1^(1/2), which is symmetric. What rounding makes of
   // those that are 0 may be negative.
@@ -31,7 +31,11 @@ std::optional<double> app::frechet_distance(const ImageStatistics& a, const Imag
   return distance;
 }
 #else
-std::optional<double> app::frechet_distance(const ImageStatistics&, const ImageStatistics&) {
-  return std::nullopt;
+#include <halfstep/core/error.hpp>
+
+double app::frechet_distance(const ImageStatistics&, const ImageStatistics&) {
+  halfstep::fail<halfstep::BackendError>(
+      "the Frechet distance of images needs Eigen, and this program was built without it; install ",
+      "libeigen3-dev and build it again");
 }
 #endif

@@ -13,6 +13,8 @@ struct DcganSettings {
   halfstep::Index width = 32;   ///< channels at 14 x 14; twice as many at 7 x 7
 };
 
+inline constexpr auto dcgan_layout = halfstep::ImageLayout::channels_last;
+
 /// Halves or doubles an image's height and width: a kernel of 4 x 4 with stride 2. Weights start
 /// normal with deviation 0.02; where batch normalization follows, its bias serves. (Radford, Metz,
 /// Chintala, arXiv 1511.06434, sections 3 and 4)
@@ -20,19 +22,12 @@ template <class Layer>
 typename Layer::Settings dcgan_convolution(bool bias) {
   return {.stride = 2,
           .padding = 1,
-          .layout = halfstep::ImageLayout::channels_last,
+          .layout = dcgan_layout,
           .bias = bias,
           .initialiser = halfstep::nn::normal(0.02)};
 }
 inline halfstep::nn::LinearSettings dcgan_linear(bool bias) {
   return {.bias = bias, .initialiser = halfstep::nn::normal(0.02)};
-}
-
-/// Batch normalization of images whose channels come last: each position is a sample.
-template <class Setup, class Images>
-Images normalized(const halfstep::nn::BatchNorm<Setup>& norm, const Images& images) {
-  const auto positions = halfstep::reshape(images, {-1, images.shape()[-1]});
-  return halfstep::reshape(norm(positions), images.shape());
 }
 
 /// Digits from random numbers: [batch, latent] to images [batch, 28, 28, 1] within [-1, 1].
@@ -46,17 +41,17 @@ class Generator : public halfstep::nn::Module<Setup_> {
   explicit Generator(const DcganSettings& settings)
       : settings_(settings),
         seed_(*this, "seed", settings.latent, 7 * 7 * 2 * settings.width, dcgan_linear(false)),
-        seed_norm_(*this, "seed_norm", 2 * settings.width),
+        seed_norm_(*this, "seed_norm", 2 * settings.width, {.layout = dcgan_layout}),
         middle_(*this, "middle", 2 * settings.width, settings.width, 4,
                 dcgan_convolution<Convolution>(false)),
-        middle_norm_(*this, "middle_norm", settings.width),
+        middle_norm_(*this, "middle_norm", settings.width, {.layout = dcgan_layout}),
         out_(*this, "out", settings.width, 1, 4, dcgan_convolution<Convolution>(true)) {}
 
   Input operator()(const Input& latent) const {
     using halfstep::relu;
     const Input seed = halfstep::reshape(seed_(latent), {-1, 7, 7, 2 * settings_.width});
-    const Input middle = middle_(relu(normalized(seed_norm_, seed)));
-    return halfstep::tanh(out_(relu(normalized(middle_norm_, middle))));
+    const Input middle = middle_(relu(seed_norm_(seed)));
+    return halfstep::tanh(out_(relu(middle_norm_(middle))));
   }
 
   /// Normal numbers [count, latent] for so many images.
@@ -93,12 +88,13 @@ class Discriminator : public halfstep::nn::Module<Setup_> {
         second_(*this, "second", settings.width, 2 * settings.width, 4,
                 dcgan_convolution<Convolution>(false)),
         // It is never evaluated, and real and generated batches are normalized each by itself.
-        second_norm_(*this, "second_norm", 2 * settings.width, {.track_running_stats = false}),
+        second_norm_(*this, "second_norm", 2 * settings.width,
+                     {.track_running_stats = false, .layout = dcgan_layout}),
         out_(*this, "out", 7 * 7 * 2 * settings.width, 1, dcgan_linear(true)) {}
 
   Input operator()(const Input& images) const {
     const Input half = halfstep::leaky_relu(first_(images), 0.2);
-    const Input quarter = halfstep::leaky_relu(normalized(second_norm_, second_(half)), 0.2);
+    const Input quarter = halfstep::leaky_relu(second_norm_(second_(half)), 0.2);
     return out_(halfstep::nn::Flatten{}(quarter));
   }
 

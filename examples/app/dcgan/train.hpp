@@ -39,8 +39,8 @@ auto generated(const Generator<Setup>& generator, const halfstep::nn::Input<Setu
   return halfstep::cast<float>(generator(latent));
 }
 
-/// The inception score of so many generated digits, and their Frechet distance from real ones where
-/// it can be computed. The latent numbers are the same at each call.
+/// The inception score of so many generated digits, and their Frechet distance from real ones. The
+/// latent numbers are the same at each call.
 template <class Setup, class Judge>
 std::vector<Score> scores(const Generator<Setup>& generator, const Judge& judge,
                           halfstep::Index samples, std::uint64_t seed) {
@@ -51,11 +51,8 @@ std::vector<Score> scores(const Generator<Setup>& generator, const Judge& judge,
   for (halfstep::Index done = 0; done < samples; done += at_once)
     judge.look(generated(generator, generator.draw(std::min(at_once, samples - done), random)),
                seen);
-  std::vector<Score> scores{
-      number_score("inception_score", "inception\nscore", seen.inception_score())};
-  if (const auto distance = judge.distance(seen))
-    scores.push_back(number_score("frechet_distance", "Frechet\ndistance", *distance));
-  return scores;
+  return {number_score("frechet_distance", "Frechet\ndistance", judge.distance(seen)),
+          number_score("inception_score", "inception\nscore", seen.inception_score())};
 }
 
 /// 8 x 8 generated digits. The latent numbers are the same for every generator.
@@ -164,19 +161,16 @@ void run_dcgan(const DcganOptions& options) {
               {"threads", halfstep::threads()}});
 
   const DigitJudge<Backend> judge(train, test, static_cast<std::uint64_t>(options.seed));
-  Json line{{"event", "judge"},
-            {"test_accuracy", judge.accuracy()},
-            {"inception_score", judge.tested_on().inception_score()}};
-  std::string text = "The judge tells " + fixed(100.0 * judge.accuracy(), 2) +
-                     " % of the test digits rightly. Real digits have an inception score of " +
-                     fixed(judge.tested_on().inception_score(), 3);
-  if (const auto distance = judge.distance(judge.trained_on())) {
-    line["frechet_distance"] = *distance;
-    text += ", and the training\ndigits a Frechet distance of " + fixed(*distance, 3) +
-            " from the test digits";
-  }
-  json.write(line);
-  progress.line(text + ".\n");
+  const double distance = judge.distance(judge.trained_on());
+  const double score = judge.tested_on().inception_score();
+  json.write({{"event", "judge"},
+              {"test_accuracy", judge.accuracy()},
+              {"frechet_distance", distance},
+              {"inception_score", score}});
+  progress.line("The judge tells " + fixed(100.0 * judge.accuracy(), 2) +
+                " % of the test digits rightly. For it real digits, training against test, have a\n"
+                "Frechet distance of " +
+                fixed(distance, 3) + " and an inception score of " + fixed(score, 3) + ".\n");
 
   compare_precisions<Backend>(precisions, options, progress, json, [&](const auto& run) {
     return train_dcgan(run, options, plan, train, judge);
