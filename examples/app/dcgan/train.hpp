@@ -91,8 +91,9 @@ TrainingResult train_dcgan(const Run<Setup>& run, const DcganOptions& options,
   Discriminator<Setup> discriminator(plan.models);
   generator.initialise(run.seed());
   discriminator.initialise(run.seed() + 1);
-  AdversarialTrainer<Setup> trainer(
-      generator, discriminator, {.learning_rate = plan.learning_rate, .beta1 = 0.5}, run.scaling);
+  AdversarialTrainer<Setup> trainer(generator, discriminator,
+                                    {.learning_rate = plan.learning_rate, .beta1 = 0.5},
+                                    halfstep::optim::Cosine{.steps = plan.steps}, run.scaling);
   constexpr std::uint64_t stream = 1;
   halfstep::RandomStream random(run.seed(), stream);
   // Without a thread that prepares the next batch, nobody else takes memory meanwhile.
