@@ -1,5 +1,5 @@
 // Trains a DCGAN on MNIST's digits in every precision that is asked for, shows what each costs and
-// buys, and writes the digits that it makes up: build/bin/dcgan --precision paper
+// buys, and writes the digits that it makes up: build/bin/dcgan --preset small --precision paper
 
 #include <app/backends.hpp>
 #include <app/command_line.hpp>
@@ -14,8 +14,8 @@ int main(int count, char** arguments) {
   CLI::App line("Trains a DCGAN on MNIST's digits and compares precisions.", "dcgan");
   app::add_data(line, options, "folder with MNIST's four files, gzip or not");
   line.add_option("--preset", options.preset,
-                  "small: 32 channels, 64 latent numbers, 1,500 steps of batch 32 at 0.001; full: "
-                  "64, 100, 10,000, 64 and 0.0002. The options below override it")
+                  "full: 64 channels, 100 latent numbers, 5,000 steps of batch 64 at 0.0005; "
+                  "small: 32, 64, 2,000, 32 and 0.001. The options below override it")
       ->capture_default_str();
   line.add_option("--width", options.width, "channels at 14 x 14; twice as many at 7 x 7")
       ->check(app::at_least(1));

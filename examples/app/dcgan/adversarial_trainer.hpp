@@ -15,10 +15,8 @@ class Player {
   using Setup = typename Model::Setup;
   using Rule = halfstep::optim::Adam;
 
-  template <halfstep::optim::Schedule Schedule>
-  Player(Model& model, const Rule& rule, const Schedule& schedule)
-      : model_(&model),
-        optimizer_(halfstep::default_optimizer<Setup>(model.parameters(), rule, schedule)) {}
+  Player(Model& model, const Rule& rule)
+      : model_(&model), optimizer_(halfstep::default_optimizer<Setup>(model.parameters(), rule)) {}
 
   Model& model() { return *model_; }
   const auto& optimizer() const { return optimizer_; }
@@ -53,12 +51,10 @@ class AdversarialTrainer {
     Report of_generator;
   };
 
-  template <halfstep::optim::Schedule Schedule>
   AdversarialTrainer(Generator<Setup>& generator, Discriminator<Setup>& discriminator,
-                     const halfstep::optim::Adam& rule, const Schedule& schedule,
-                     const typename Setup::LossScaling& scaling)
-      : generator_(generator, rule, schedule),
-        discriminator_(discriminator, rule, schedule),
+                     const halfstep::optim::Adam& rule, const typename Setup::LossScaling& scaling)
+      : generator_(generator, rule),
+        discriminator_(discriminator, rule),
         scaler_(generator, scaling) {}
 
   /// @param real    [batch, 28, 28, 1] within [-1, 1]

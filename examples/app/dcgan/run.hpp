@@ -10,7 +10,7 @@ namespace app {
 /// What dcgan can be told beside the options that training programs share. What is not said is the
 /// preset's.
 struct DcganOptions : Options {
-  std::string preset = "small";
+  std::string preset = "full";
   std::optional<std::int64_t> width, latent, batch, steps;
   std::int64_t samples = 10000;  ///< generated digits that are judged
   std::string images = "dcgan";  ///< how the image files' names begin; empty: none is written

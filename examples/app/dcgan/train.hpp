@@ -14,14 +14,14 @@ namespace app {
 /// What a run is, every number said.
 struct DcganPlan {
   DcganSettings models;
-  halfstep::Index batch = 64;
-  std::int64_t steps = 1000;
-  double learning_rate = 5e-4;
+  halfstep::Index batch = 32;
+  std::int64_t steps = 2000;
+  double learning_rate = 1e-3;
 
   /// The preset's, and what the command line says otherwise.
   static DcganPlan of(const DcganOptions& options) {
     DcganPlan plan;
-    if (options.preset == "full") plan = {{.latent = 100, .width = 64}, 128, 5000, 2e-4};
+    if (options.preset == "full") plan = {{.latent = 100, .width = 64}, 64, 5000, 5e-4};
     const auto take = [](auto& to, const auto& said) { to = said.value_or(to); };
     take(plan.models.latent, options.latent);
     take(plan.models.width, options.width);
@@ -91,9 +91,8 @@ TrainingResult train_dcgan(const Run<Setup>& run, const DcganOptions& options,
   Discriminator<Setup> discriminator(plan.models);
   generator.initialise(run.seed());
   discriminator.initialise(run.seed() + 1);
-  AdversarialTrainer<Setup> trainer(generator, discriminator,
-                                    {.learning_rate = plan.learning_rate, .beta1 = 0.5},
-                                    halfstep::optim::Cosine{.steps = plan.steps}, run.scaling);
+  AdversarialTrainer<Setup> trainer(
+      generator, discriminator, {.learning_rate = plan.learning_rate, .beta1 = 0.5}, run.scaling);
   constexpr std::uint64_t stream = 1;
   halfstep::RandomStream random(run.seed(), stream);
   // Without a thread that prepares the next batch, nobody else takes memory meanwhile.
@@ -115,7 +114,8 @@ TrainingResult train_dcgan(const Run<Setup>& run, const DcganOptions& options,
       // The first step also makes what stays: gradients, moments, plans.
       if (step <= 2) kept = in_use() - before;
     });
-    const double loss = round.of_generator.loss();  // waits for the round
+    // The generator's loss stands for the round; reading it waits.
+    const double loss = round.of_generator.loss();
     log.add(place, watch.milliseconds(), loss, round.of_generator.applied(),
             static_cast<double>(batch->size()));
     if (++batch == loader.end()) batch = loader.begin();
@@ -136,7 +136,7 @@ TrainingResult train_dcgan(const Run<Setup>& run, const DcganOptions& options,
 template <class Backend>
 void run_dcgan(const DcganOptions& options) {
   const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
-  const auto [train, test] = halfstep::data::mnist(options.data);
+  const auto digits = halfstep::data::mnist(options.data);
   const DcganPlan plan = DcganPlan::of(options);
   // Images that cannot be written are told before anything is trained.
   const auto folder = std::filesystem::path(options.images).parent_path();
@@ -148,8 +148,8 @@ void run_dcgan(const DcganOptions& options) {
   json.write({{"event", "run"},
               {"program", "dcgan"},
               {"data", options.data},
-              {"training_samples", train.size()},
-              {"test_samples", test.size()},
+              {"training_samples", digits.first.size()},
+              {"test_samples", digits.second.size()},
               {"latent", plan.models.latent},
               {"width", plan.models.width},
               {"batch", plan.batch},
@@ -161,7 +161,7 @@ void run_dcgan(const DcganOptions& options) {
               {"seed", options.seed},
               {"threads", halfstep::threads()}});
 
-  const DigitJudge<Backend> judge(train, test, static_cast<std::uint64_t>(options.seed));
+  const DigitJudge<Backend> judge(digits.first, digits.second);
   const double distance = judge.distance(judge.trained_on());
   const double score = judge.tested_on().inception_score();
   json.write({{"event", "judge"},
@@ -174,7 +174,7 @@ void run_dcgan(const DcganOptions& options) {
                 fixed(distance, 3) + " and an inception score of " + fixed(score, 3) + ".\n");
 
   compare_precisions<Backend>(precisions, options, progress, json, [&](const auto& run) {
-    return train_dcgan(run, options, plan, train, judge);
+    return train_dcgan(run, options, plan, digits.first, judge);
   });
 }
 
