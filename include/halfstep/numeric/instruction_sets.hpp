@@ -227,6 +227,11 @@ struct Avx512 {
   HALFSTEP_TARGET_AVX512 static inline void floor(const Floats& x, Floats& r) {
     r = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   }
+  /// x 2^n for whole numbers n, rounded once.
+  HALFSTEP_TARGET_AVX512 static inline void scale_by_power(const Floats& x, const Floats& n,
+                                                           Floats& r) {
+    r = _mm512_scalef_ps(x, n);
+  }
   HALFSTEP_TARGET_AVX512 static inline bool any(const Ints& mask) {
     return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
   }
