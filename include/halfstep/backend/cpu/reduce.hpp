@@ -110,6 +110,7 @@ struct ReduceKernel {
     // Sums of sums: errors add up over 64 + length / 64 terms instead of over length.
     constexpr Index rows_at_once = 64;
     Scalar partial[widest_tile];
+    std::fill_n(to, width, Scalar(Combine<R>::identity));
     for (Index begin = 0; begin < length; begin += rows_at_once) {
       const Index end = std::min(length, begin + rows_at_once);
       Index row = begin;
@@ -119,9 +120,8 @@ struct ReduceKernel {
       const Combine<R> combine;
       for (Index column = 0; column < width; column += lanes<N>) {
         const auto count = static_cast<std::size_t>(width - column);
-        N total = load<N>(partial + column);
-        if (begin > 0) total = combine(load_partial<N>(to + column, count), total);
-        store_partial(total, to + column, count);
+        const N before = load_partial<N>(to + column, count);
+        store_partial(combine(before, load<N>(partial + column)), to + column, count);
       }
     }
   }
