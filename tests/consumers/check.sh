@@ -171,6 +171,9 @@ case $consumer in
       -diag-suppress 20012,20014,20208 -gencode arch=compute_80,code=sm_80 \
       -gencode arch=compute_90,code=[sm_90,compute_90] -I "$HALFSTEP_SOURCE/include" \
       "${eigen[@]}" "$here/cuda_program.cpp" -o program -lcublasLt -lz
+    nvcc -x cu -std=c++20 -O1 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+      -arch=sm_75 -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" "$here/cuda_layers.cpp" \
+      -o layers -lcublasLt
     if nvidia-smi -L 2>/dev/null | grep -q GPU; then
       ./program
     elif output=$(./program 2>&1); then

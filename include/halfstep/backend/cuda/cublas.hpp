@@ -49,6 +49,7 @@ struct Products {
     static_assert(has_gemm<In, Compute, Out>);
     using Scalar = std::conditional_t<std::is_same_v<In, double>, double, float>;
     if (p.batch == 0 || p.m == 0 || p.n == 0) return;
+    if constexpr (std::is_same_v<In, bfloat16>) require_bfloat16();
     MatmulKey key{p, data_type<In>, data_type<Out>, compute_type<Compute>, false, {}};
     key.problem.activation = Activation::none;
     key.problem.alpha = 1.0f;
@@ -71,6 +72,14 @@ struct Products {
   }
 
  private:
+  /// @throws PrecisionError  the GPU is older than Ampere
+  static void require_bfloat16() {
+    const int architecture = Stream::shared().architecture();
+    if (architecture < 80)
+      fail<PrecisionError>("this GPU multiplies no BF16: its compute capability is ",
+                           architecture / 10, ".", architecture % 10,
+                           " and 8.0 is needed; choose MixedFp16");
+  }
   template <class F, class Out>
   static void run(Index n, const F& f, Out* c) {
     using Kernel = grid::ElementKernel<1, F, InOut<Out>>;
