@@ -33,7 +33,8 @@ TEST(Dates, AreIsoDatesOfTheYearsThatTwoDigitsName) {
   const std::regex iso("(19[5-9][0-9]|20[0-4][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])");
   for (const app::DatePair& pair : many_dates(false)) {
     EXPECT_TRUE(std::regex_match(pair.iso, iso)) << pair.iso;
-    EXPECT_EQ(static_cast<std::int64_t>(app::iso_alphabet.encode(pair.iso).size()), app::iso_length);
+    EXPECT_EQ(static_cast<std::int64_t>(app::iso_alphabet.encode(pair.iso).size()),
+              app::iso_length);
     EXPECT_EQ(app::written_alphabet.encode(pair.written).size(), pair.written.size());
   }
 }
