@@ -33,7 +33,8 @@ TEST(Dates, AreIsoDatesOfTheYearsThatTwoDigitsName) {
   const std::regex iso("(19[5-9][0-9]|20[0-4][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])");
   for (const app::DatePair& pair : many_dates(false)) {
     EXPECT_TRUE(std::regex_match(pair.iso, iso)) << pair.iso;
-    EXPECT_EQ(static_cast<Index>(app::iso_alphabet.encode(pair.iso).size()), app::iso_length);
+    EXPECT_EQ(static_cast<std::int64_t>(app::iso_alphabet.encode(pair.iso).size()),
+              app::iso_length);
     EXPECT_EQ(app::written_alphabet.encode(pair.written).size(), pair.written.size());
   }
 }
@@ -75,7 +76,7 @@ class Translate : public testing::Test {
 
 TEST_F(Translate, LearnsInEveryPrecision) {
   const Ran ran = run("translate",
-                      "--width 32 --batch 16 --steps 120 --learning-rate 0.01 --dropout 0 "
+                      "--width 32 --batch 16 --steps 500 --learning-rate 0.01 --dropout 0 "
                       "--precision all,fp16_without_scaling --sample 2 --date '3 May 1998' "
                       "--json lines.json",
                       folder);
@@ -88,9 +89,9 @@ TEST_F(Translate, LearnsInEveryPrecision) {
   ASSERT_EQ(results.size(), 6u);
   for (const Json& result : results) {
     // Who reads nothing knows of 36,525 days none better than another: ln 36525 / 10 characters is
-    // 1.05.
-    EXPECT_LT(result.at("validation_loss"), 0.9) << result;
-    EXPECT_GE(result.at("exact_match"), 0.0);
+    // 1.05, and no date in a thousand is right.
+    EXPECT_LT(result.at("validation_loss"), 0.5) << result;
+    EXPECT_GT(result.at("exact_match"), 0.2) << result;
     for (const char* key : {"samples_per_second", "median_step_ms", "activation_bytes"})
       EXPECT_GT(result.at(key), 0.0) << key;
     EXPECT_EQ(result.size(), 15u) << "keys beyond those that are documented: " << result;

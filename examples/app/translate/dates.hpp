@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +50,7 @@ inline constexpr Alphabet written_alphabet(
 inline constexpr Alphabet iso_alphabet("0123456789-");
 
 /// The characters of an ISO date.
-inline constexpr halfstep::Index iso_length = 10;
+inline constexpr std::int64_t iso_length = 10;
 
 /// Dates of the years 1950 to 2049, which two digits can name, in the ways that people write them:
 /// the order of day, month and year, months and days by name or number, with weekdays, slips of the
