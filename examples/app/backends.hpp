@@ -45,4 +45,19 @@ void with_backend(std::string_view name, const F& f) {
                          "' is unknown; choose eigen, onednn, reference or cuda");
 }
 
+/// The same without the reference backend, whose plain loops would train for hours.
+/// @throws CommandLineError         there is no such backend
+/// @throws halfstep::BackendError   there is, but this program is built without it
+template <class F>
+void with_training_backend(std::string_view name, const F& f) {
+  with_backend(name, [&]<class Backend>(std::type_identity<Backend> type) {
+    if constexpr (std::same_as<Backend, halfstep::backend::Reference>)
+      halfstep::fail<halfstep::BackendError>(
+          "--backend reference: this program is built for onednn and eigen only; plain loops would "
+          "train for hours");
+    else
+      f(type);
+  });
+}
+
 }  // namespace app
