@@ -15,7 +15,7 @@ template <class Setup>
 struct CanvasBatch {
   using Backend = typename Setup::Backend;
 
-  halfstep::nn::Input<Setup> x;       ///< [canvases, size, size, 1]
+  halfstep::nn::Input<Setup> x;       ///< [canvases, canvas_size, canvas_size, 1]
   std::vector<std::int32_t> classes;  ///< of each anchor of each canvas; background is the last
   halfstep::TensorOf<std::int32_t, Backend> matched;  ///< the anchors that have a truth
   halfstep::TensorOf<float, Backend> offsets;         ///< [matched, 4]
@@ -31,12 +31,13 @@ halfstep::TensorOf<T, Backend> on_device(const std::vector<T>& values,
 
 /// The images of canvases, in the Setup's Activation type.
 template <class Setup>
-halfstep::nn::Input<Setup> images_of(std::span<const Canvas> canvases, halfstep::Index size) {
+halfstep::nn::Input<Setup> images_of(std::span<const Canvas> canvases) {
   using Backend = typename Setup::Backend;
   std::vector<float> pixels;
   for (const Canvas& canvas : canvases)
     pixels.insert(pixels.end(), canvas.pixels.begin(), canvas.pixels.end());
-  const halfstep::Shape shape{static_cast<halfstep::Index>(canvases.size()), size, size, 1};
+  const halfstep::Shape shape{static_cast<halfstep::Index>(canvases.size()), canvas_size,
+                              canvas_size, 1};
   const auto wide = on_device<float, Backend>(pixels, shape);
   halfstep::TensorOf<typename Setup::Activation, Backend> images(shape);
   Backend::convert(shape.size(), wide.data(), images.data());
@@ -45,10 +46,10 @@ halfstep::nn::Input<Setup> images_of(std::span<const Canvas> canvases, halfstep:
 
 /// Matches the anchors of each canvas with its digits.
 template <class Setup>
-CanvasBatch<Setup> batch_of(std::span<const Canvas> canvases, halfstep::Index size,
-                            std::span<const Box> anchors, std::int32_t background) {
+CanvasBatch<Setup> batch_of(std::span<const Canvas> canvases, std::span<const Box> anchors,
+                            std::int32_t background) {
   using Backend = typename Setup::Backend;
-  CanvasBatch<Setup> batch{images_of<Setup>(canvases, size), {}, {}, {}};
+  CanvasBatch<Setup> batch{images_of<Setup>(canvases), {}, {}, {}};
   std::vector<std::int32_t> matched;
   std::vector<float> offsets;
   for (const Canvas& canvas : canvases) {
