@@ -22,7 +22,8 @@ struct Run {
   /// The precision in a column of its own, for lines of progress.
   std::string label() const {
     constexpr std::size_t width = 12;
-    return precision + std::string(precision.size() < width ? width - precision.size() : 0, ' ');
+    return precision +
+           std::string(precision.size() + 2 < width ? width - precision.size() : 2, ' ');
   }
   std::uint64_t seed() const { return static_cast<std::uint64_t>(options.seed); }
 };
