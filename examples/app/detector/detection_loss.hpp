@@ -3,6 +3,7 @@
 #include <app/detector/anchors.hpp>
 #include <app/detector/canvases.hpp>
 #include <app/detector/hard_negatives.hpp>
+#include <app/upload.hpp>
 
 #include <halfstep/halfstep.hpp>
 
@@ -21,27 +22,14 @@ struct CanvasBatch {
   halfstep::TensorOf<float, Backend> offsets;         ///< [matched, 4]
 };
 
-template <class T, class Backend>
-halfstep::TensorOf<T, Backend> on_device(const std::vector<T>& values,
-                                         const halfstep::Shape& shape) {
-  halfstep::TensorOf<T, Backend> tensor(shape);
-  Backend::upload(std::span<const T>(values), tensor.data());
-  return tensor;
-}
-
 /// The images of canvases, in the Setup's Activation type.
 template <class Setup>
 halfstep::nn::Input<Setup> images_of(std::span<const Canvas> canvases) {
-  using Backend = typename Setup::Backend;
   std::vector<float> pixels;
   for (const Canvas& canvas : canvases)
     pixels.insert(pixels.end(), canvas.pixels.begin(), canvas.pixels.end());
-  const halfstep::Shape shape{static_cast<halfstep::Index>(canvases.size()), canvas_size,
-                              canvas_size, 1};
-  const auto wide = on_device<float, Backend>(pixels, shape);
-  halfstep::TensorOf<typename Setup::Activation, Backend> images(shape);
-  Backend::convert(shape.size(), wide.data(), images.data());
-  return images;
+  return model_input<Setup>(
+      pixels, {static_cast<halfstep::Index>(canvases.size()), canvas_size, canvas_size, 1});
 }
 
 /// Matches the anchors of each canvas with its digits.
@@ -67,8 +55,8 @@ CanvasBatch<Setup> batch_of(std::span<const Canvas> canvases, std::span<const Bo
     }
   }
   const auto count = static_cast<halfstep::Index>(matched.size());
-  batch.matched = on_device<std::int32_t, Backend>(matched, {count});
-  batch.offsets = on_device<float, Backend>(offsets, {count, 4});
+  batch.matched = uploaded<Backend>(std::span<const std::int32_t>(matched), {count});
+  batch.offsets = uploaded<Backend>(std::span<const float>(offsets), {count, 4});
   return batch;
 }
 
@@ -83,7 +71,8 @@ inline constexpr auto detection_loss = []<class Model>(const Model& model, const
       train::to_host(output.classes), batch.classes, static_cast<std::size_t>(batch.x.shape()[0]),
       static_cast<std::int32_t>(model.classes()), settings.ignored_target);
   const auto classes = cross_entropy(
-      output.classes, on_device<std::int32_t, Backend>(targets, output.classes.shape().without(-1)),
+      output.classes,
+      uploaded<Backend>(std::span<const std::int32_t>(targets), output.classes.shape().without(-1)),
       settings, LossReduction::sum);
   const auto offsets = smooth_l1_loss(gather(reshape(output.offsets, {-1, 4}), batch.matched),
                                       batch.offsets, 1.0, LossReduction::sum);
