@@ -84,6 +84,57 @@ TEST_F(Mnist, TrainsInEveryPrecisionAndEndsInATable) {
   EXPECT_EQ(ran.out.find('\033'), std::string::npos) << "terminal codes in a pipe";
 }
 
+TEST_F(Mnist, AResnetTellsShapesApartWhereverTheyStand) {
+  write_shapes(folder.path() / "shapes", 160);
+  const Ran ran =
+      run("mnist", "--data shapes --model resnet --precision paper --epochs 6 --batch 16 --json -",
+          folder);
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const std::vector<Json> results = events(parsed(ran.out), "result");
+  ASSERT_EQ(results.size(), 4u);
+  const double fp32_activations = results[0].at("activation_bytes");
+  for (const Json& result : results) {
+    EXPECT_EQ(result.at("model"), "resnet");
+    // Evaluation has the running statistics by then: 60 steps leave 0.2 % of the first ones.
+    EXPECT_GE(result.at("test_accuracy"), 0.95) << result;
+    if (result.at("precision") != "fp32") {
+      EXPECT_LT(result.at("activation_bytes"), 0.55 * fp32_activations) << result;
+    }
+  }
+  expect_refused("--data shapes --model resnet --backend reference", 1, {"resnet", "choose"});
+}
+
+TEST_F(Mnist, EveryModelTakesCifar10WhereTheFolderHasIt) {
+  // The colour tells the class: its red, green or blue is bright.
+  const auto write = [&](const std::string& name, int count) {
+    std::ofstream file(folder / ("images/" + name), std::ios::binary);
+    for (int i = 0; i < count; ++i) {
+      file << static_cast<char>(i % 3);
+      for (int channel = 0; channel < 3; ++channel)
+        file << std::string(1024, static_cast<char>(channel == i % 3 ? 120 + i : i));
+    }
+  };
+  std::filesystem::create_directory(folder.path() / "images");
+  for (int part = 1; part <= 5; ++part) write("data_batch_" + std::to_string(part) + ".bin", 24);
+  write("test_batch.bin", 30);
+  for (const std::string model : {"mlp", "cnn", "resnet"}) {
+    const Ran ran = run("mnist",
+                        "--data images --precision mixed_bf16 --epochs 4 --batch 8 --json - "
+                        "--model " +
+                            model,
+                        folder);
+    ASSERT_EQ(ran.code, 0) << ran.error;
+    const std::vector<Json> all = parsed(ran.out);
+    EXPECT_EQ(events(all, "run").at(0).at("training_samples"), 120);
+    EXPECT_EQ(events(all, "run").at(0).at("test_samples"), 30);
+    EXPECT_GE(events(all, "result").at(0).at("test_accuracy"), 0.9) << model;
+  }
+  std::filesystem::resize_file(folder / "images/data_batch_2.bin", 5000);
+  expect_refused("--data images", 1, {"images/data_batch_2.bin", "5000"});
+  std::filesystem::remove(folder / "images/data_batch_2.bin");
+  expect_refused("--data images", 1, {"images/data_batch_2.bin"});
+}
+
 TEST_F(Mnist, ShowsTheExponentsOfEachPrecision) {
   const Ran ran = run(
       "mnist",
@@ -168,7 +219,7 @@ TEST_F(Mnist, AWrongCommandLineExitsWith2) {
   expect_refused("--precision ''", 2, {"--precision"});
   expect_refused("--precision fp32,", 2, {"--precision"});
   expect_refused("--precision", 2, {"--precision"});
-  expect_refused("--model transformer", 2, {"--model", "transformer", "mlp"});
+  expect_refused("--model transformer", 2, {"--model", "transformer", "mlp", "resnet"});
   expect_refused("--backend tpu", 2, {"--backend", "tpu", "eigen, onednn, reference or cuda"});
   expect_refused("--optimizer adagrad", 2, {"--optimizer", "adagrad", "adamw"});
   expect_refused("--threads 0", 2, {"--threads", "1 or more"});

@@ -11,15 +11,17 @@
 
 namespace app {
 
+/// Rows and columns of a canvas.
+inline constexpr halfstep::Index canvas_size = 64;
+
 /// An image of some digits on a dark ground, and where they are.
 struct Canvas {
-  std::vector<float> pixels;  ///< [size, size], 0 to 1
+  std::vector<float> pixels;  ///< [canvas_size, canvas_size], 0 to 1
   std::vector<Truth> truths;
 };
 
 /// What canvases are like; lengths in pixels.
 struct CanvasSettings {
-  halfstep::Index size = 64;
   std::uint64_t most_digits = 4;
   float smallest = 14.0f;  ///< the longer side of a digit's box
   float largest = 30.0f;
@@ -40,15 +42,13 @@ class CanvasPainter {
     for (halfstep::Index i = 0; i < digits.size(); ++i) ink_.push_back(ink_of(i));
   }
 
-  const CanvasSettings& settings() const { return settings_; }
   std::int32_t classes() const { return static_cast<std::int32_t>(digits_->classes()); }
 
   /// The next canvas of a stream of random numbers: one digit at least, and no more than there is
   /// room for.
   Canvas paint(halfstep::RandomStream& random) const {
     Canvas canvas;
-    const auto size = static_cast<std::size_t>(settings_.size);
-    canvas.pixels.resize(size * size);
+    canvas.pixels.resize(static_cast<std::size_t>(canvas_size * canvas_size));
     for (float& pixel : canvas.pixels) pixel = settings_.noise * random.uniform();
     const std::uint64_t digits = 1 + random.below(settings_.most_digits);
     constexpr int tries = 20;
@@ -95,7 +95,7 @@ class CanvasPainter {
         between(settings_.smallest, settings_.largest) / std::max(ink_width, ink_height);
     const float width = std::max(1.0f, std::round(ink_width * scale));
     const float height = std::max(1.0f, std::round(ink_height * scale));
-    const auto room = static_cast<float>(settings_.size);
+    const auto room = static_cast<float>(canvas_size);
     const float left = std::floor(between(0.0f, room - width + 1.0f));
     const float top = std::floor(between(0.0f, room - height + 1.0f));
     const float brightness = between(settings_.faintest, 1.0f);

@@ -20,7 +20,7 @@ std::vector<Finding> detect(const Model& model, std::span<const Canvas> canvases
   std::vector<float> share(width);
   for (std::size_t first = 0; first < canvases.size(); first += at_once) {
     const auto some = canvases.subspan(first, std::min(at_once, canvases.size() - first));
-    const auto output = model(images_of<Setup>(some, Model::size));
+    const auto output = model(images_of<Setup>(some));
     const std::vector<float> logits = halfstep::train::to_host(output.classes);
     const std::vector<float> offsets = halfstep::train::to_host(output.offsets);
     for (std::size_t i = 0; i < some.size(); ++i) {

@@ -24,8 +24,6 @@ class Detector : public halfstep::nn::Module<Setup_> {
     Input offsets;  ///< [batch, anchors, 4]
   };
 
-  static constexpr halfstep::Index size = 64;
-
   /// @param classes  without the background
   explicit Detector(halfstep::Index classes)
       : classes_(classes), fine_head_(head("fine_head")), coarse_head_(head("coarse_head")) {}

@@ -2,7 +2,6 @@
 
 #include <app/options.hpp>
 
-#include <array>
 #include <optional>
 
 namespace app {
@@ -13,8 +12,6 @@ struct DetectorOptions : Options {
   std::string preset = "full";
   std::optional<std::int64_t> canvases, steps, test_canvases;
 };
-
-inline constexpr std::array detector_presets{"full", "small"};
 
 /// All of detector on one backend: trains in each precision and prints the table. Each backend is
 /// compiled by itself, in <backend>.cpp.

@@ -63,8 +63,7 @@ TrainingResult train_detector(const Run<Setup>& run, const DetectorPlan& plan,
   for (std::int64_t step = 1; step <= plan.steps; ++step) {
     const Place place{"step", step, plan.steps};
     log.step(place, trainer,
-             batch_of<Setup>(paint(painter, plan.canvases, random), Detector<Setup>::size, anchors,
-                             painter.classes()),
+             batch_of<Setup>(paint(painter, plan.canvases, random), anchors, painter.classes()),
              static_cast<double>(plan.canvases), detection_loss);
     const bool last = step == plan.steps;
     if (step % between != 0 && !last) continue;
