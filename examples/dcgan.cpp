@@ -42,7 +42,7 @@ int main(int count, char** arguments) {
   return app::run(line, count, arguments, [&] {
     // Wrong names are told before anything is read.
     app::canonical_precisions(options.precision);
-    app::require_name("--preset", options.preset, app::dcgan_presets);
+    app::require_name("--preset", options.preset, app::presets);
     app::apply_threads(options);
     app::with_training_backend(options.backend, [&]<class Backend>(std::type_identity<Backend>) {
       app::run_dcgan<Backend>(options);

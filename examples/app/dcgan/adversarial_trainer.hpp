@@ -92,10 +92,9 @@ class AdversarialTrainer {
 
  private:
   static auto bce(const Images& logits, float target) {
-    const std::vector<float> numbers(static_cast<std::size_t>(logits.size()), target);
-    halfstep::TensorOf<float, Backend> targets(logits.shape());
-    Backend::upload(std::span<const float>(numbers), targets.data());
-    return halfstep::bce_with_logits(logits, targets);
+    const std::vector<float> targets(static_cast<std::size_t>(logits.size()), target);
+    return halfstep::bce_with_logits(
+        logits, uploaded<Backend>(std::span<const float>(targets), logits.shape()));
   }
 
   Player<Generator<Setup>> generator_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <app/upload.hpp>
+
 #include <halfstep/halfstep.hpp>
 
 #include <cstdint>
@@ -58,10 +60,7 @@ class Generator : public halfstep::nn::Module<Setup_> {
   Input draw(halfstep::Index count, halfstep::RandomStream& random) const {
     std::vector<float> numbers(static_cast<std::size_t>(count * settings_.latent));
     for (float& number : numbers) number = random.normal();
-    halfstep::TensorOf<float, Backend> latent(halfstep::Shape{count, settings_.latent});
-    Backend::upload(std::span<const float>(numbers), latent.data());
-    return halfstep::cast<typename Setup::Activation>(
-        halfstep::Variable<float, Backend>(std::move(latent)));
+    return model_input<Setup>(numbers, {count, settings_.latent});
   }
 
  private:

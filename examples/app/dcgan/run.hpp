@@ -2,7 +2,6 @@
 
 #include <app/options.hpp>
 
-#include <array>
 #include <optional>
 
 namespace app {
@@ -15,8 +14,6 @@ struct DcganOptions : Options {
   std::int64_t samples = 10000;  ///< generated digits that are judged
   std::string images = "dcgan";  ///< how the image files' names begin; empty: none is written
 };
-
-inline constexpr std::array dcgan_presets{"full", "small"};
 
 /// All of dcgan on one backend: trains the judge of the digits, then a generator in each precision,
 /// writes its images and prints the table. Each backend is compiled by itself, in <backend>.cpp.
