@@ -2,13 +2,18 @@
 """Training steps of PyTorch beside build/bin/training_step's, by turns, on the same threads.
 
   python3 benchmarks/compare_pytorch.py --install DIR     makes a virtual environment with PyTorch
-  DIR/bin/python benchmarks/compare_pytorch.py [--models mlp,mlp_wide] [--threads 2] [--json FILE]
+  DIR/bin/python benchmarks/compare_pytorch.py [--models mlp,mlp_wide,cnn,gpt] [--threads 2]
+                                                [--json FILE]
   DIR/bin/python benchmarks/compare_pytorch.py --optimizer [--threads 2] [--json FILE]
 
 PyTorch trains the same networks on random data with its fused AdamW: in FP32, under BF16 autocast,
-with everything in BF16, and under FP16 autocast with GradScaler. A ratio above 1 says that halfstep
-is that much faster. With --optimizer it is what follows backward, on 20 M parameters: GradScaler's
-unscale_, clip_grad_norm_, fused AdamW under GradScaler, and casting the weights to FP16, beside
+with everything in BF16, and under FP16 autocast with GradScaler. The CNN is tried in both of
+PyTorch's memory formats, channels first and channels last. A ratio above 1 says that halfstep is
+that much faster. PyTorch's FP16 takes half a minute for a step of the GPT on a CPU: there it runs
+only where --modes asks for it, and our FP16 stands beside PyTorch's FP32.
+
+With --optimizer it is what follows backward, on 20 M parameters: GradScaler's unscale_,
+clip_grad_norm_, fused AdamW under GradScaler, and casting the weights to FP16, beside
 build/bin/optimizer_pass's whole_step.
 
 The wheel for Linux brings CUDA's libraries along (several gigabytes) and runs without a GPU;
@@ -24,16 +29,26 @@ import sys
 import time
 import venv
 
-MODELS = {
-    "mlp": ([784, 512, 512, 10], 128),
-    "mlp_wide": ([784, 2048, 2048, 2048, 10], 512),
-}
+MODELS = ["mlp", "mlp_wide", "cnn", "gpt"]
 # What PyTorch's users have for each of our precisions.
 MODES = {
     "fp32": ["fp32"],
     "mixed_bf16": ["bf16_autocast", "all_bf16"],
     "mixed_fp16": ["fp16_autocast"],
 }
+
+
+def modes_of(model, precision, allowed):
+    """The ways that are tried; "channels_last" after a mode is the CNN's memory format."""
+    modes = MODES[precision]
+    if allowed:
+        modes = [mode for mode in modes + MODES["fp32"] if mode in allowed]
+    elif model == "gpt" and precision == "mixed_fp16":
+        modes = MODES["fp32"]
+    modes = list(dict.fromkeys(modes))
+    if model == "cnn":
+        modes = [mode + layout for mode in modes for layout in ("", " channels_last")]
+    return modes
 
 
 def install(folder):
@@ -48,24 +63,85 @@ def install(folder):
     return 1
 
 
+def mlp(torch, widths):
+    nn = torch.nn
+    layers = [nn.Linear(widths[0], widths[1])]
+    for fan_in, fan_out in zip(widths[1:], widths[2:]):
+        layers += [nn.ReLU(), nn.Linear(fan_in, fan_out)]
+    return nn.Sequential(*layers)
+
+
+def cnn(torch):
+    nn = torch.nn
+    return nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(),
+                         nn.MaxPool2d(2), nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(),
+                         nn.Linear(128, 10))
+
+
+def gpt(torch, vocabulary, layers, heads, width, context):
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ln1, self.ln2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.qkv, self.projection = nn.Linear(width, 3 * width), nn.Linear(width, width)
+            self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+        def attention(self, x):
+            qkv = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(2, 0, 3, 1, 4)
+            y = nn.functional.scaled_dot_product_attention(*qkv, is_causal=True)
+            return self.projection(y.transpose(1, 2).flatten(2))
+
+        def forward(self, x):
+            x = x + self.attention(self.ln1(x))
+            return x + self.down(nn.functional.gelu(self.up(self.ln2(x)), approximate="tanh"))
+
+    class Gpt(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Embedding(vocabulary, width)
+            self.position = nn.Embedding(context, width)
+            self.blocks = nn.Sequential(*(Block() for _ in range(layers)))
+            self.ln = nn.LayerNorm(width)
+            self.head = nn.Linear(width, vocabulary, bias=False)
+            self.register_buffer("positions", torch.arange(context))
+
+        def forward(self, tokens):
+            x = self.blocks(self.token(tokens) + self.position(self.positions))
+            return self.head(self.ln(x)).flatten(0, 1)
+
+    return Gpt()
+
+
+def training_case(torch, model):
+    """The network of training_step's model, and a batch of random data."""
+    if model == "gpt":
+        tokens = torch.randint(0, 65, (2, 8, 256))
+        return gpt(torch, 65, 6, 6, 384, 256), tokens[0], tokens[1].flatten()
+    if model == "cnn":
+        return cnn(torch), torch.randn(64, 1, 28, 28), torch.randint(0, 10, (64,))
+    widths, batch = {"mlp": ([784, 512, 512, 10], 128),
+                     "mlp_wide": ([784, 2048, 2048, 2048, 10], 512)}[model]
+    return mlp(torch, widths), torch.randn(batch, widths[0]), torch.randint(0, 10, (batch,))
+
+
 class TorchStep:
     """One way to train one model; calling it runs a step."""
 
     def __init__(self, torch, model, mode, compiled):
-        widths, batch = MODELS[model]
         torch.manual_seed(1)
-        layers = []
-        for i, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
-            layers.append(torch.nn.Linear(fan_in, fan_out))
-            if i + 2 < len(widths):
-                layers.append(torch.nn.ReLU())
         self.torch = torch
-        self.net = torch.nn.Sequential(*layers)
-        storage = torch.bfloat16 if mode == "all_bf16" else torch.float32
-        self.net.to(storage)
+        self.net, self.x, self.y = training_case(torch, model)
+        mode, _, layout = mode.partition(" ")
+        if layout:
+            self.net.to(memory_format=torch.channels_last)
+            self.x = self.x.to(memory_format=torch.channels_last)
+        if mode == "all_bf16":
+            self.net.to(torch.bfloat16)
+            if self.x.is_floating_point():
+                self.x = self.x.to(torch.bfloat16)
         self.run = torch.compile(self.net) if compiled else self.net
-        self.x = torch.randn(batch, widths[0]).to(storage)
-        self.y = torch.randint(0, widths[-1], (batch,))
         # As slow as training_step's, whose comment says why.
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=1e-6, fused=True)
         self.autocast = {"bf16_autocast": torch.bfloat16, "fp16_autocast": torch.float16}.get(mode)
@@ -108,33 +184,43 @@ def halfstep_step(program, model, precision, threads, seconds):
 
 def compare_steps(torch, options):
     rows = []
-    print(f"PyTorch {torch.__version__}, {options.threads} threads, medians in ms"
-          + (", torch.compile" if options.compile else ""))
-    print(f"{'model':10}{'halfstep':>12}{'ms':>9}{'limit':>9}   {'PyTorch':<16}{'ms':>9}{'ratio':>8}")
+    print(f"{processor()}, PyTorch {torch.__version__}, {options.threads} threads, medians in ms"
+          + (", torch.compile" if options.compile else "") + "; ratios are medians of rounds")
+    print(f"{'model':10}{'halfstep':>12}{'ms':>9}{'limit':>9}{'kept':>9}   {'PyTorch':<28}{'ms':>9}"
+          f"{'ratio':>7}  (least, most)")
     for model in options.models.split(","):
         for precision in options.precisions.split(","):
-            steps = {mode: TorchStep(torch, model, mode, options.compile) for mode in MODES[precision]}
+            modes = modes_of(model, precision, options.modes and options.modes.split(","))
+            if not modes:
+                continue
+            steps = {mode: TorchStep(torch, model, mode, options.compile) for mode in modes}
             for step in steps.values():
                 step()
-            theirs = {mode: [] for mode in steps}
-            ours = []
+            rounds = []
             for _ in range(options.rounds):
-                for mode, step in steps.items():
-                    theirs[mode] += torch_steps(step, options.seconds)
-                ours.append(halfstep_step(options.program, model, precision, options.threads,
-                                          options.seconds))
-            median = statistics.median(result["median_ms"] for result in ours)
-            limits = [result["limit_ms"] for result in ours if result["limit_ms"]]
-            for mode, times in theirs.items():
+                theirs = {mode: statistics.median(torch_steps(step, options.seconds))
+                          for mode, step in steps.items()}
+                ours = halfstep_step(options.program, model, precision, options.threads,
+                                     options.seconds)
+                rounds.append((ours, theirs))
+            median = statistics.median(ours["median_ms"] for ours, _ in rounds)
+            limits = [ours["limit_ms"] for ours, _ in rounds if ours["limit_ms"]]
+            kept = rounds[0][0]["activation_bytes"]
+            for mode in modes:
+                # A ratio is of neighbours in time, for the machine's rate moves meanwhile.
+                ratios = [theirs[mode] / ours["median_ms"] for ours, theirs in rounds]
                 row = {"model": model, "precision": precision, "pytorch": mode,
-                       "halfstep_ms": median, "pytorch_ms": statistics.median(times),
+                       "halfstep_ms": median, "activation_bytes": kept,
+                       "pytorch_ms": statistics.median(theirs[mode] for _, theirs in rounds),
                        "limit_ms": statistics.median(limits) if limits else None,
-                       "ratio": statistics.median(times) / median, "threads": options.threads,
+                       "ratio": statistics.median(ratios), "ratios": ratios,
+                       "threads": options.threads, "processor": processor(),
                        "pytorch_version": torch.__version__}
                 rows.append(row)
                 limit = f"{row['limit_ms']:9.2f}" if limits else f"{'-':>9}"
-                print(f"{model:10}{precision:>12}{median:9.2f}{limit}   {mode:<16}"
-                      f"{row['pytorch_ms']:9.2f}{row['ratio']:8.2f}", flush=True)
+                print(f"{model:10}{precision:>12}{median:9.2f}{limit}{kept / 2**20:6.1f}MiB   "
+                      f"{mode:<28}{row['pytorch_ms']:9.2f}{row['ratio']:7.2f}"
+                      f"  ({min(ratios):.2f}, {max(ratios):.2f})", flush=True)
     return rows
 
 
@@ -226,8 +312,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", metavar="DIR", help="make a virtual environment with PyTorch there")
-    parser.add_argument("--models", default="mlp,mlp_wide")
+    parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--precisions", default=",".join(MODES))
+    parser.add_argument("--modes", help="of PyTorch, those of " + ", ".join(sum(MODES.values(), [])) +
+                        "; default: what fits the precision, without fp16_autocast for the GPT")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each program")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
@@ -241,7 +329,8 @@ def main():
     if options.program is None:
         options.program = f"build/bin/{'optimizer_pass' if options.optimizer else 'training_step'}"
     for given, known, option in ((options.models, MODELS, "--models"),
-                                 (options.precisions, MODES, "--precisions")):
+                                 (options.precisions, list(MODES), "--precisions"),
+                                 (options.modes or "fp32", sum(MODES.values(), []), "--modes")):
         for name in given.split(","):
             if name not in known:
                 parser.error(f"{option} {name}: choose from {', '.join(known)}")

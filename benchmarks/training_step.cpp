@@ -1,6 +1,7 @@
 // How long a whole training step takes beside what it cannot do without: its matrix products alone,
 // and its memory traffic at a plain copy's rate. build/bin/training_step --help
 #include "training/step_options.hpp"
+#include "training/with_case.hpp"
 
 #include <app/backends.hpp>
 #include <app/command_line.hpp>
@@ -9,13 +10,8 @@
 
 namespace {
 
-constexpr const char* models[] = {"mlp", "mlp_wide"};
-
-/// @throws app::CommandLineError  there is no such model or precision, or `all` of them
-void require_names(const training::StepOptions& options) {
-  if (std::find(std::begin(models), std::end(models), options.model) == std::end(models))
-    halfstep::fail<app::CommandLineError>("--model ", options.model,
-                                          ": there is no such model; choose mlp or mlp_wide");
+/// @throws app::CommandLineError  there is no such precision, or `all` of them is asked for
+void require_precision(const training::StepOptions& options) {
   if (!halfstep::canonical_precision(options.precision))
     halfstep::fail<app::CommandLineError>("--precision ", options.precision,
                                           ": there is no such precision; choose one of fp32, tf32, "
@@ -38,6 +34,7 @@ void print_json(const training::StepOptions& options, const training::StepFigure
                              {"copy_gb_s", figures.copy_gb_per_second},
                              {"limit_ms", or_null(products ? figures.limit_ms : 0.0)},
                              {"optimizer_ms", figures.optimizer_ms},
+                             {"activation_bytes", figures.activation_bytes},
                              {"peak_bytes", figures.peak_bytes}});
 }
 
@@ -56,6 +53,7 @@ void print_table(const training::StepOptions& options, const training::StepFigur
   table.add({"step / limit",
              products ? app::fixed(figures.median_ms / figures.limit_ms, 3) : std::string("-")});
   table.add({"check and optimizer", ms(figures.optimizer_ms)});
+  table.add({"kept for backward", app::bytes(static_cast<double>(figures.activation_bytes))});
   table.add({"peak memory", app::bytes(static_cast<double>(figures.peak_bytes))});
   std::cout << table;
 }
@@ -67,7 +65,7 @@ int main(int count, char** arguments) {
   options.backend = halfstep::backend::Default::name;
   options.threads = halfstep::threads();
   CLI::App line("Measures training steps beside what bounds them.", "training_step");
-  line.add_option("--model", options.model, "mlp or mlp_wide")->capture_default_str();
+  line.add_option("--model", options.model, "mlp, mlp_wide, cnn or gpt")->capture_default_str();
   line.add_option("--precision", options.precision,
                   "fp32, tf32, mixed_fp16, mixed_bf16, pure_fp16 or pure_bf16, or Lightning's or "
                   "Keras's name for it")
@@ -81,11 +79,18 @@ int main(int count, char** arguments) {
       ->capture_default_str();
   line.add_flag("--json", options.json, "print one JSON object");
   return app::run(line, count, arguments, [&] {
-    require_names(options);
+    require_precision(options);
     halfstep::set_threads(options.threads);
     training::StepFigures figures;
-    app::with_backend(options.backend, [&]<class Backend>(std::type_identity<Backend>) {
-      figures = training::measure_training<Backend>(options);
+    training::with_case(options.model, [&]<class Case>(std::type_identity<Case>) {
+      app::with_backend(options.backend, [&]<class Backend>(std::type_identity<Backend>) {
+        if constexpr (training::measured<Case, Backend>)
+          figures = training::measure_training<Case, Backend>(options);
+        else
+          halfstep::fail<app::CommandLineError>(
+              "--model ", options.model, " --backend ", Backend::name,
+              ": a step would take minutes; choose eigen or onednn");
+      });
     });
     if (options.json)
       print_json(options, figures);

@@ -7,10 +7,13 @@
 #include <app/options.hpp>
 #include <app/table.hpp>
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <vector>
 
 namespace {
@@ -24,6 +27,7 @@ struct Row {
   const char* score_text;  ///< what it is, and which way is better
   bool in_per_cent;
   const char* paper;  ///< what the paper reports for its model of the kind
+  const char* precisions = "paper";
 };
 
 const Row rows[] = {
@@ -34,7 +38,7 @@ const Row rows[] = {
     {"detector", "detector", "--preset small", "mean_average_precision", "mAP at IoU 0.5, up", true,
      "SSD: 76.9, unscaled diverges, scaled 77.1"},
     {"speech", "speech_ctc", "--preset small", "symbol_error_rate", "symbol errors, down", true,
-     "Mandarin, characters wrong: 15.82, mixed 15.01"},
+     "Mandarin, characters wrong: 15.82, mixed 15.01", "paper,fp16_without_masters"},
     {"translate", "translate", "--preset small", "exact_match", "exact, up", true,
      "unscaled falls behind, scaled as FP32"},
     {"language", "char_lstm", "--preset small", "validation_loss", "nats, down", false,
@@ -58,6 +62,7 @@ struct Settings {
   std::string rows = "all";
   int seeds = 1;
   int threads = 0;
+  std::string more;  ///< at the end of every program's command line
   std::string json;
 };
 
@@ -91,17 +96,15 @@ void run_row(const Row& row, int seed, const Settings& settings,
   if (!std::filesystem::exists(program))
     halfstep::fail<halfstep::UsageError>(program.string(), " is not built: cmake --build build ",
                                          "--target ", row.program);
-  // Beside the programs nobody else writes; the name says who does.
   const std::string lines =
       (std::filesystem::temp_directory_path() / ("halfstep-row-" + std::to_string(getpid())))
           .string();
-  const bool has_own_column = std::string(row.program) == "speech_ctc";
-  std::string command = "'" + program.string() + "' " + row.arguments + " --seed " +
-                        std::to_string(seed) + " --precision paper" +
-                        (has_own_column ? ",fp16_without_masters" : "") + " --json '" + lines +
-                        "' 1>&2";
+  std::string command = "'" + program.string() + "' " + row.arguments + " --precision " +
+                        row.precisions + " --seed " + std::to_string(seed) + " --json '" + lines +
+                        "' " + settings.more;
   if (settings.threads > 0) command += " --threads " + std::to_string(settings.threads);
   std::cerr << "\n" << row.name << ": " << command << std::endl;
+  command += " 1>&2";  // standard output is the table's
   // Exit code 1 may be a run that diverged, which is a result: the lines say.
   const int status = std::system(command.c_str());
   std::ifstream file(lines);
@@ -182,6 +185,8 @@ int main(int count, char** arguments) {
       ->capture_default_str();
   line.add_option("--threads", settings.threads, "threads on the CPU (default: all processors)")
       ->check(app::at_least(1));
+  line.add_option("--more", settings.more, "further options for the programs: '--steps 2000', say")
+      ->type_name("OPTIONS");
   line.add_option("--json", settings.json, "write one JSON object a row to FILE, or to - ")
       ->type_name("FILE|-");
   return app::run(line, count, arguments, [&] { run_rows(settings); });

@@ -17,4 +17,14 @@ halfstep::Tensor<T> random_tensor(const halfstep::Shape& shape, std::uint64_t se
   return tensor;
 }
 
+/// Integers from 0 to below `classes`, evenly drawn: labels, or tokens.
+inline halfstep::Tensor<std::int32_t> random_classes(const halfstep::Shape& shape,
+                                                     halfstep::Index classes, std::uint64_t seed) {
+  halfstep::Tensor<std::int32_t> tensor(shape);
+  halfstep::RandomStream random(seed, 1);
+  for (std::int32_t& label : tensor.span())
+    label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(classes)));
+  return tensor;
+}
+
 }  // namespace measure

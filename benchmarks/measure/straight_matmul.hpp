@@ -3,9 +3,9 @@
 #if defined(HALFSTEP_ONEDNN)
 #include <oneapi/dnnl/dnnl.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <vector>
 
 namespace measure {
 
@@ -15,36 +15,45 @@ inline void check(dnnl_status_t status, const char* call) {
   std::exit(1);
 }
 
-/// C [m, n] = op(A) op(B) by oneDNN's matmul alone, plain layouts, called straight: the ceiling of
-/// our own products. It shares nothing with the library.
+/// C [m, n] = op(A) op(B), or a batch of them, by oneDNN's matmul alone, plain layouts, called
+/// straight: the ceiling of our own products. It shares nothing with the library.
 class StraightMatmul {
  public:
   struct Problem {
     dnnl_dim_t m, n, k;
     bool transpose_a = false, transpose_b = false;
+    dnnl_dim_t batch = 1;
   };
 
   StraightMatmul(const Problem& p, dnnl_data_type_t type) {
     check(dnnl_engine_create(&engine_, dnnl_cpu, 0), "dnnl_engine_create");
     check(dnnl_stream_create(&stream_, engine_, dnnl_stream_default_flags), "dnnl_stream_create");
-    const dnnl_dims_t a_extents{p.m, p.k}, b_extents{p.k, p.n}, c_extents{p.m, p.n};
-    const dnnl_format_tag_t a_tag = p.transpose_a ? dnnl_ba : dnnl_ab;
-    const dnnl_format_tag_t b_tag = p.transpose_b ? dnnl_ba : dnnl_ab;
+    const int rank = p.batch == 1 ? 2 : 3;
+    const auto extents = [&](dnnl_dim_t rows, dnnl_dim_t columns) {
+      return rank == 2 ? std::array<dnnl_dim_t, 3>{rows, columns}
+                       : std::array<dnnl_dim_t, 3>{p.batch, rows, columns};
+    };
+    const auto a_extents = extents(p.m, p.k), b_extents = extents(p.k, p.n),
+               c_extents = extents(p.m, p.n);
+    const dnnl_format_tag_t plain = rank == 2 ? dnnl_ab : dnnl_abc;
+    const dnnl_format_tag_t transposed = rank == 2 ? dnnl_ba : dnnl_acb;
+    const dnnl_format_tag_t a_tag = p.transpose_a ? transposed : plain;
+    const dnnl_format_tag_t b_tag = p.transpose_b ? transposed : plain;
     dnnl_primitive_desc_t description = nullptr;
 #if DNNL_VERSION_MAJOR >= 3
     dnnl_memory_desc_t a = nullptr, b = nullptr, c = nullptr;
-    check(dnnl_memory_desc_create_with_tag(&a, 2, a_extents, type, a_tag), "memory_desc");
-    check(dnnl_memory_desc_create_with_tag(&b, 2, b_extents, type, b_tag), "memory_desc");
-    check(dnnl_memory_desc_create_with_tag(&c, 2, c_extents, type, dnnl_ab), "memory_desc");
+    check(dnnl_memory_desc_create_with_tag(&a, rank, a_extents.data(), type, a_tag), "memory_desc");
+    check(dnnl_memory_desc_create_with_tag(&b, rank, b_extents.data(), type, b_tag), "memory_desc");
+    check(dnnl_memory_desc_create_with_tag(&c, rank, c_extents.data(), type, plain), "memory_desc");
     check(dnnl_matmul_primitive_desc_create(&description, engine_, a, b, nullptr, c, nullptr),
           "dnnl_matmul_primitive_desc_create");
     make(description, a, b, c);
     for (dnnl_memory_desc_t d : {a, b, c}) dnnl_memory_desc_destroy(d);
 #else
     dnnl_memory_desc_t a, b, c;
-    check(dnnl_memory_desc_init_by_tag(&a, 2, a_extents, type, a_tag), "memory_desc");
-    check(dnnl_memory_desc_init_by_tag(&b, 2, b_extents, type, b_tag), "memory_desc");
-    check(dnnl_memory_desc_init_by_tag(&c, 2, c_extents, type, dnnl_ab), "memory_desc");
+    check(dnnl_memory_desc_init_by_tag(&a, rank, a_extents.data(), type, a_tag), "memory_desc");
+    check(dnnl_memory_desc_init_by_tag(&b, rank, b_extents.data(), type, b_tag), "memory_desc");
+    check(dnnl_memory_desc_init_by_tag(&c, rank, c_extents.data(), type, plain), "memory_desc");
     dnnl_matmul_desc_t product;
     check(dnnl_matmul_desc_init(&product, &a, &b, nullptr, &c), "dnnl_matmul_desc_init");
     check(dnnl_primitive_desc_create(&description, &product, nullptr, engine_, nullptr),

@@ -2,10 +2,14 @@
 
 #include "../measure/probes.hpp"
 #include "../measure/samples.hpp"
-#include "mlp.hpp"
+#include "../measure/step_products.hpp"
 #include "step_options.hpp"
 
+#include <halfstep/halfstep.hpp>
+
 #include <functional>
+#include <memory>
+#include <vector>
 
 namespace training {
 
@@ -16,12 +20,11 @@ std::function<void()> straight_products([[maybe_unused]] const Case& c) {
 #if defined(HALFSTEP_ONEDNN)
   if constexpr (std::is_same_v<Storage, halfstep::bfloat16>) {
     if (measure::StraightMatmul::has_bfloat16()) {
-      auto products =
-          std::make_shared<measure::StepProducts<halfstep::bfloat16>>(c.products(), dnnl_bf16);
+      auto products = std::make_shared<measure::StepProducts<halfstep::bfloat16>>(c.products());
       return [products] { (*products)(); };
     }
   }
-  auto products = std::make_shared<measure::StepProducts<float>>(c.products(), dnnl_f32);
+  auto products = std::make_shared<measure::StepProducts<float>>(c.products());
   return [products] { (*products)(); };
 #else
   return {};
@@ -59,8 +62,13 @@ StepFigures measure_steps(const Case& c, const StepOptions& options) {
   step();
   step();
   pool.reset_peak();
-  step();
   StepFigures figures;
+  const std::size_t before = pool.use().in_use;
+  trainer.step(next_batch(), [&](const auto& model, const auto& batch) {
+    auto result = loss(model, batch);
+    figures.activation_bytes = static_cast<std::int64_t>(pool.use().in_use - before);
+    return result;
+  });
   figures.peak_bytes = static_cast<std::int64_t>(pool.use().peak);
 
   const std::function<void()> products = straight_products<typename Setup::Activation>(c);
@@ -96,13 +104,12 @@ StepFigures measure_steps(const Case& c, const StepOptions& options) {
   return figures;
 }
 
-template <class Backend>
+template <class Case, class Backend>
 StepFigures measure_training(const StepOptions& options) {
   StepFigures figures;
-  with_case(options.model, [&](const auto& c) {
-    halfstep::with_precision<Backend>(options.precision, [&](auto policy) {
-      figures = measure_steps<halfstep::Setup<decltype(policy), Backend>>(c, options);
-    });
+  const Case c(options.model);
+  halfstep::with_precision<Backend>(options.precision, [&](auto policy) {
+    figures = measure_steps<halfstep::Setup<decltype(policy), Backend>>(c, options);
   });
   return figures;
 }

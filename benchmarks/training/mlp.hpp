@@ -1,19 +1,21 @@
 #pragma once
 
-#include "../measure/random_tensor.hpp"
 #include "../measure/step_products.hpp"
+#include "classification.hpp"
 
-#include <halfstep/halfstep.hpp>
-
+#include <string>
 #include <vector>
 
 namespace training {
 
 /// A case of the benchmark: a model, its loss, a batch of random data, and the matrix products that
 /// a step of it cannot do without. Another case offers the same members.
-struct MlpCase {
+struct MlpCase : Classification {
   std::vector<halfstep::Index> widths;
-  halfstep::Index batch_size;
+
+  explicit MlpCase(const std::string& name)
+      : MlpCase(name == "mlp" ? MlpCase({784, 512, 512, 10}, 128)
+                              : MlpCase({784, 2048, 2048, 2048, 10}, 512)) {}
 
   template <class Setup>
   class Model : public halfstep::nn::Module<Setup> {
@@ -32,44 +34,16 @@ struct MlpCase {
     halfstep::nn::ModuleList<halfstep::nn::Linear<Setup>> layers_{*this, "layers"};
   };
 
-  template <class Setup>
-  struct Batch {
-    halfstep::nn::Input<Setup> x;
-    halfstep::TensorOf<std::int32_t, typename Setup::Backend> y;
-  };
-  template <class Setup>
-  Batch<Setup> random_batch(std::uint64_t seed) const {
-    using T = typename Setup::Activation;
-    halfstep::RandomStream random(seed, 1);
-    halfstep::TensorOf<std::int32_t, typename Setup::Backend> labels({batch_size});
-    for (std::int32_t& label : labels.span())
-      label = static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(widths.back())));
-    return {measure::random_tensor<T>({batch_size, widths.front()}, seed), labels};
-  }
-
-  /// loss(model, batch), as a trainer takes it.
-  struct Loss {
-    template <class M, class B>
-    auto operator()(const M& model, const B& batch) const {
-      return halfstep::cross_entropy(model(batch.x), batch.y);
-    }
-  };
-
-  std::vector<measure::LinearProducts> products() const {
-    std::vector<measure::LinearProducts> layers;
+  std::vector<measure::LayerProducts> products() const {
+    std::vector<measure::LayerProducts> layers;
     for (std::size_t i = 0; i + 1 < widths.size(); ++i)
-      layers.push_back({batch_size, widths[i], widths[i + 1], i > 0});
+      layers.push_back(measure::LinearProducts{batch_size, widths[i], widths[i + 1], i > 0});
     return layers;
   }
-};
 
-/// Calls f(case) with the case of that name.
-/// @throws halfstep::UsageError  there is no such model
-template <class F>
-void with_case(const std::string& model, const F& f) {
-  if (model == "mlp") return f(MlpCase{{784, 512, 512, 10}, 128});
-  if (model == "mlp_wide") return f(MlpCase{{784, 2048, 2048, 2048, 10}, 512});
-  halfstep::fail<halfstep::UsageError>("--model ", model, ": choose mlp or mlp_wide");
-}
+ private:
+  MlpCase(std::vector<halfstep::Index> of, halfstep::Index batch)
+      : Classification{of.front(), of.back(), batch}, widths(std::move(of)) {}
+};
 
 }  // namespace training

@@ -25,14 +25,16 @@ struct StepFigures {
   double copy_gb_per_second = 0.0;
   double limit_ms = 0.0;
   double optimizer_ms = 0.0;
+  std::int64_t activation_bytes = 0;  ///< what forward keeps for backward
   std::int64_t peak_bytes = 0;
 };
 
-/// Trains a model on random data on one backend and measures its steps.
+/// Trains a case's model on random data on one backend and measures its steps.
 ///
-/// Each backend is compiled by itself, in training/<backend>.cpp: together they take minutes.
+/// Each case on each backend is compiled by itself, in training/<case>_<backend>.cpp: together they
+/// take minutes.
 /// @throws halfstep::Error  the precision is not to be had on the backend
-template <class Backend>
+template <class Case, class Backend>
 StepFigures measure_training(const StepOptions& options);
 
 }  // namespace training

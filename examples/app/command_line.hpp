@@ -1,6 +1,8 @@
 #pragma once
 
+#include <app/language_options.hpp>
 #include <app/names.hpp>
+#include <app/precisions.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -127,6 +129,46 @@ inline void add_telemetry(CLI::App& line, Options& options) {
 inline void add_json(CLI::App& line, Options& options) {
   line.add_option("--json", options.json, "write one JSON object a line to FILE, or to - ")
       ->type_name("FILE|-");
+}
+
+/// The options of a program that learns a text.
+/// @param text  what the presets are
+inline void add_language(CLI::App& line, LanguageOptions& options, const std::string& text) {
+  line.add_option("--data", options.data, "a text")->type_name("FILE")->capture_default_str();
+  line.add_option("--preset", options.preset, text + ". The options below override it")
+      ->capture_default_str();
+  line.add_option("--layers", options.layers, "of the model")->check(at_least(1));
+  line.add_option("--width", options.width, "of what goes from layer to layer")->check(at_least(1));
+  line.add_option("--context", options.context, "characters that the model sees at once")
+      ->check(at_least(1));
+  line.add_option("--batch", options.sequences, "sequences in a step")->check(at_least(1));
+  line.add_option("--steps", options.steps, "steps of AdamW")->check(at_least(1));
+  line.add_option("--learning-rate", options.learning_rate, "the highest, after warming up")
+      ->check(positive_number());
+  line.add_option("--dropout", options.dropout, "probability (default: the preset's)")
+      ->check(CLI::Range(0.0, 0.9));
+  add_precisions(line, options);
+  add_backend(line, options);
+  add_seed(line, options);
+  add_threads(line, options);
+  add_json(line, options);
+  line.add_option("--sample", options.sample, "characters to write in the end")
+      ->check(at_least(0))
+      ->capture_default_str();
+  line.add_option("--temperature", options.temperature,
+                  "of the writing: 0 takes the likeliest character, 1 the model's own distribution")
+      ->check(at_least(0))
+      ->capture_default_str();
+  line.add_option("--prompt", options.prompt,
+                  "what the writing goes on from (default: a new line)");
+}
+/// Wrong names are told before anything is read.
+/// @throws CommandLineError  a name is unknown, or the prompt is empty
+inline void check_language(const LanguageOptions& options) {
+  canonical_precisions(options.precision);
+  require_name("--preset", options.preset, presets);
+  if (options.prompt && options.prompt->empty())
+    halfstep::fail<CommandLineError>("--prompt: it must have at least one character");
 }
 
 }  // namespace app

@@ -12,7 +12,7 @@ namespace app {
 // What command lines may name; the types behind the names are in classifiers.hpp and
 // optimizers.hpp, which cost more to include.
 
-inline constexpr std::array classifier_names{"mlp", "cnn"};
+inline constexpr std::array classifier_names{"mlp", "cnn", "resnet"};
 inline constexpr std::array optimizer_names{"sgd", "momentum", "adam", "adamw"};
 
 /// The names in a sentence: "a, b or c".

@@ -101,6 +101,11 @@ TokenBatch<Setup> random_batch(std::span<const std::int32_t> tokens, halfstep::I
   return token_batch<Setup>(tokens, starts, time);
 }
 
+/// Mean cross-entropy of the next tokens, in nats.
+inline constexpr auto next_token_loss = [](const auto& model, const auto& batch) {
+  return halfstep::cross_entropy(model(batch.x), batch.y);
+};
+
 /// The mean over a text cut into sequences of `loss(model, batch)`, in evaluation mode. What does
 /// not fill a sequence is left out.
 ///

@@ -33,6 +33,7 @@
 #include <halfstep/autograd/softmax.hpp>
 #include <halfstep/backend/describe.hpp>
 #include <halfstep/backend/setup.hpp>
+#include <halfstep/data/cifar10.hpp>
 #include <halfstep/data/from_memory.hpp>
 #include <halfstep/data/loader.hpp>
 #include <halfstep/data/mnist.hpp>

@@ -162,6 +162,27 @@ case $consumer in
       -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" program.cu -o program
     ./program
     ;;
+  cuda)
+    command -v nvcc >/dev/null || skip "there is no nvcc"
+    ln -s "$HALFSTEP_SOURCE/examples" "$work"
+    has zlib || skip "MNIST is compressed, and there is no zlib"
+    cd "$work"
+    nvcc -x cu -std=c++20 -O2 -DHALFSTEP_ZLIB --expt-relaxed-constexpr \
+      -diag-suppress 20012,20014,20208 -gencode arch=compute_80,code=sm_80 \
+      -gencode arch=compute_90,code=[sm_90,compute_90] -I "$HALFSTEP_SOURCE/include" \
+      "${eigen[@]}" "$here/cuda_program.cpp" -o program -lcublasLt -lz
+    nvcc -x cu -std=c++20 -O1 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+      -arch=sm_75 -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" "$here/cuda_layers.cpp" \
+      -o layers -lcublasLt
+    if nvidia-smi -L 2>/dev/null | grep -q GPU; then
+      ./program
+    elif output=$(./program 2>&1); then
+      echo "the program found a GPU that nvidia-smi does not know: $output"
+      exit 1
+    else
+      grep -q 'choose a CPU backend' <<<"$output" || { echo "$output"; exit 1; }
+    fi
+    ;;
   *)
     echo "there is no consumer $consumer"
     exit 2

@@ -99,6 +99,28 @@ TEST(BatchNorm, TakesTheRunningStatisticsInEvaluation) {
       << "nothing is committed without a step";
 }
 
+TEST(BatchNorm, TakesChannelsLastWhereItIsTold) {
+  using S = halfstep::Setup<Fp32, Reference>;
+  struct Alone : nn::Module<S> {
+    nn::BatchNorm<S> norm{*this, "norm", 2, {.epsilon = 0.0, .layout = ImageLayout::channels_last}};
+  } model;
+  // Means 2 and 4, variances 1 and 4 of the values of a channel; all exact.
+  const Variable<float, Reference> x(test::values<float>({1, 2, 3, 6, 1, 6, 3, 2}, {2, 1, 2, 2}));
+  const auto y = model.norm(x);
+  EXPECT_EQ(y.shape(), x.shape());
+  EXPECT_EQ(test::to_doubles(y.value()), (std::vector<double>{-1, -1, 1, 1, -1, 1, 1, -1}));
+  model.evaluate();
+  EXPECT_EQ(test::to_doubles(model.norm(x).value()), test::to_doubles(x.value()))
+      << "mean 0 and variance 1 as yet";
+  try {
+    model.norm(Variable<float, Reference>(test::sample<float>({2, 2, 3}, 1)));
+    ADD_FAILURE() << "three channels were taken for two";
+  } catch (const ShapeError& error) {
+    EXPECT_NE(std::string(error.what()).find("[samples, ..., 2]"), std::string::npos)
+        << error.what();
+  }
+}
+
 template <class B>
 void expect_skipped_steps_leave_statistics() {
   Net<Half<B>> model;

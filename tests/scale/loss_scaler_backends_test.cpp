@@ -5,6 +5,7 @@
 #include <halfstep/autograd/arithmetic.hpp>
 #include <halfstep/autograd/cast.hpp>
 #include <halfstep/autograd/reduction.hpp>
+#include <halfstep/backend/grid/host_grid.hpp>
 #include <halfstep/backend/test_device.hpp>
 #include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/master_weights.hpp>
@@ -54,7 +55,8 @@ struct BackendName {
     return std::string(B::name) + (std::is_same_v<B, backend::Default> ? "_default" : "");
   }
 };
-using Backends = testing::Types<backend::Reference, backend::Default, backend::Delayed>;
+using Backends =
+    testing::Types<backend::Reference, backend::Default, backend::Delayed, backend::HostGrid>;
 TYPED_TEST_SUITE(LossScalerOn, Backends, BackendName);
 
 TYPED_TEST(LossScalerOn, TwoModelsUnderOneLossSkipAlone) {

@@ -134,9 +134,4 @@ class Gpt : public halfstep::nn::Module<Setup_> {
   std::optional<halfstep::nn::Linear<Setup>> head_;
 };
 
-/// Mean cross-entropy of the next tokens, in nats.
-inline constexpr auto next_token_loss = [](const auto& model, const auto& batch) {
-  return halfstep::cross_entropy(model(batch.x), batch.y);
-};
-
 }  // namespace app

@@ -2,6 +2,7 @@
 
 #include <app/compare_precisions.hpp>
 #include <app/mnist/classifiers.hpp>
+#include <app/mnist/images.hpp>
 #include <app/mnist/run.hpp>
 #include <app/mnist/train_classifier.hpp>
 #include <app/optimizers.hpp>
@@ -13,7 +14,7 @@ namespace app {
 template <template <class> class Classifier, class Backend>
 void run_mnist(const Options& options) {
   const auto precisions = require_precisions<Backend>(canonical_precisions(options.precision));
-  const auto data = halfstep::data::mnist(options.data);
+  const auto data = read_images(options.data);
   // The file is made before anything is trained.
   std::optional<halfstep::Telemetry> telemetry;
   if (!options.telemetry.empty())
@@ -44,9 +45,10 @@ void run_mnist(const Options& options) {
         };
         if (telemetry) telemetry->start(run.precision);
         try {
-          with_optimizer(options, [&](const auto& rule) {
-            result = train_classifier<Classifier<Setup>>(run, rule, data.first, data.second,
-                                                         telemetry ? &*telemetry : nullptr);
+          using Model = Classifier<Setup>;
+          with_optimizer(options, Model::recipe.rate_factor, [&](const auto& rule) {
+            result = train_classifier<Model>(run, rule, data.first, data.second,
+                                             telemetry ? &*telemetry : nullptr);
           });
         } catch (const halfstep::NonFiniteError&) {
           tell();

@@ -20,7 +20,7 @@ std::int64_t activation_bytes(const Rule& rule, const halfstep::data::Classifica
   // Without a thread that prepares the next batch, nobody else takes memory meanwhile.
   halfstep::data::Loader<Setup> loader(train, {.batch_size = batch_size, .prefetch = 0});
   const auto& batch = *loader.begin();
-  Model model;
+  Model model(train.sample_shape());
   halfstep::Trainer trainer(model, rule);
   trainer.step(batch, classification_loss);  // makes what stays: gradients, moments, plans
   const auto in_use = [] { return Setup::Device::pool().use().in_use; };
@@ -46,11 +46,13 @@ TrainingResult train_classifier(const Run<typename Model::Setup>& run, const Rul
   using Setup = typename Model::Setup;
   const Options& options = run.options;
   const std::int64_t kept = activation_bytes<Model>(rule, train, options.batch);
-  Model model;
-  model.initialise(run.seed());
-  halfstep::Trainer trainer(model, rule, {}, {}, run.scaling);
-  trainer.observe(telemetry);
   halfstep::data::Loader<Setup> loader(train, {.batch_size = options.batch, .seed = run.seed()});
+  Model model(train.sample_shape());
+  model.initialise(run.seed());
+  const halfstep::optim::Cosine schedule{.steps = options.epochs * loader.size(),
+                                         .floor = Model::recipe.last_rate};
+  halfstep::Trainer trainer(model, rule, {}, schedule, run.scaling);
+  trainer.observe(telemetry);
 
   StepLog<Setup> log(run, options.model);
   for (int epoch = 1; epoch <= options.epochs; ++epoch) {

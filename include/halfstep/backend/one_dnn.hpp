@@ -3,6 +3,7 @@
 #include <halfstep/backend/cpu/gemm_finish.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
 #include <halfstep/backend/cpu/widen.hpp>
+#include <halfstep/backend/one_dnn/attention_products.hpp>
 #include <halfstep/backend/one_dnn/convolution.hpp>
 #include <halfstep/backend/one_dnn/matmul_plan.hpp>
 #include <halfstep/backend/reference.hpp>
@@ -56,6 +57,34 @@ struct OneDnn : CpuLoops {
     }
   }
 
+  /// @numerics  BF16 is multiplied as it is where the processor has instructions for it, and then
+  ///            probabilities and their slopes are rounded to BF16 for their products; all else as
+  ///            in CpuLoops
+  template <class T, class Scalar>
+  static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
+                        Scalar* log_sum) {
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      if (has_bfloat16_instructions()) {
+        cpu::tell_vendor_libraries();
+        return cpu::attention<one_dnn::AttentionProducts<T>>(p, q, k, v, y, log_sum);
+      }
+    }
+    CpuLoops::attention(p, q, k, v, y, log_sum);
+  }
+  template <class T, class Scalar>
+  static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
+                                 const T* y, const Scalar* log_sum, const T* upstream,
+                                 const AttentionGradients<T>& to) {
+    if constexpr (std::is_same_v<T, bfloat16>) {
+      if (has_bfloat16_instructions()) {
+        cpu::tell_vendor_libraries();
+        return cpu::attention_backward<one_dnn::AttentionProducts<T>>(p, q, k, v, y, log_sum,
+                                                                      upstream, to);
+      }
+    }
+    CpuLoops::attention_backward(p, q, k, v, y, log_sum, upstream, to);
+  }
+
   /// @numerics  as gemm's; what is widened is so as a whole
   template <class Compute, class S>
   static void convolve(const ConvolutionProblem& p, const S* x, const S* weight, const S* bias,
@@ -94,6 +123,16 @@ struct OneDnn : CpuLoops {
  private:
   template <class S>
   using Convolution = one_dnn::Convolution<OneDnn, S>;
+
+  /// oneDNN also emulates BF16, where a tile's products are better made in FP32.
+  static bool has_bfloat16_instructions() {
+#if defined(HALFSTEP_X86)
+    static const bool has = __builtin_cpu_supports("avx512bf16") && has_native_bfloat16();
+    return has;
+#else
+    return has_native_bfloat16();
+#endif
+  }
 
   /// Whether oneDNN computes with numbers of this type as they are.
   template <class S>

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <halfstep/autograd/batch_norm.hpp>
+#include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/nn/normalization_layer.hpp>
 #include <halfstep/nn/statistic.hpp>
+#include <halfstep/ops/image.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::nn {
 
@@ -13,10 +15,12 @@ struct BatchNormSettings {
   bool affine = true;
   /// Otherwise evaluation takes the batch's own mean and variance too.
   bool track_running_stats = true;
+  ImageLayout layout = ImageLayout::channels_first;
 };
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias by channel, for x [samples, channels,
-/// ...] with any number of axes of positions; see batch_norm. Training takes the batch's mean and
+/// ...] with any number of axes of positions, or [samples, ..., channels] with
+/// `.layout = ImageLayout::channels_last`; see batch_norm. Training takes the batch's mean and
 /// variance, and moves `running_mean` and `running_var` (of the variance over n - 1) by `momentum`
 /// towards them once the step is applied; evaluation takes the running ones. Weights start at 1,
 /// biases and means at 0, variances at 1.
@@ -42,28 +46,35 @@ class BatchNorm : public NormalizationLayer<Setup> {
     variance_.emplace(*this, "running_var", Shape{channels}, 1.0f);
   }
 
-  /// @throws ShapeError  x is not [samples, channels, ...], or has one value per channel in
-  /// training
+  /// @throws ShapeError  x has other channels or fewer than two axes, or has one value per channel
+  ///                     in training
   template <class S>
   auto operator()(const Variable<S, B>& x) const {
     const NameScope named(this->path());
-    if (x.shape().rank() < 2 || x.shape()[1] != this->shape()[0])
+    const Index channels = this->shape()[0];
+    const bool last = settings_.layout == ImageLayout::channels_last;
+    if (x.shape().rank() < 2 || x.shape()[last ? -1 : 1] != channels)
       fail<ShapeError>("BatchNorm '", this->path(), "': x ", autograd::described(x),
-                       " is not [samples, ", this->shape()[0], ", ...]");
+                       " is not [samples, ", last ? "..., " : "", channels, last ? "]" : ", ...]");
     return through_edge<Setup>(x, [&](const Input<Setup>& input) {
-      if (mean_ && !this->training())
-        return batch_norm(input, stored_as<T>((*mean_)()), stored_as<T>((*variance_)()),
-                          this->weight(), this->bias(), settings_.epsilon);
-      auto normalized = batch_norm(input, this->weight(), this->bias(), settings_.epsilon);
-      if (mean_ && this->training()) {
-        mean_->observe(stored_as<float>(normalized.mean), settings_.momentum);
-        variance_->observe(stored_as<float>(normalized.variance), settings_.momentum);
-      }
-      return normalized.y;
+      // Each position of channels in a row is a sample of its own.
+      if (last) return reshape(normalized(reshape(input, {-1, channels})), input.shape());
+      return normalized(input);
     });
   }
 
  private:
+  Input<Setup> normalized(const Input<Setup>& x) const {
+    if (mean_ && !this->training())
+      return batch_norm(x, stored_as<T>((*mean_)()), stored_as<T>((*variance_)()), this->weight(),
+                        this->bias(), settings_.epsilon);
+    auto result = batch_norm(x, this->weight(), this->bias(), settings_.epsilon);
+    if (mean_ && this->training()) {
+      mean_->observe(stored_as<float>(result.mean), settings_.momentum);
+      variance_->observe(stored_as<float>(result.variance), settings_.momentum);
+    }
+    return result.y;
+  }
   static Shape checked(const std::string& path, Index channels, const Settings& settings) {
     if (!(settings.momentum >= 0.0 && settings.momentum <= 1.0))
       fail<UsageError>("BatchNorm '", path, "': the momentum ", settings.momentum,

@@ -227,6 +227,11 @@ struct Avx512 {
   HALFSTEP_TARGET_AVX512 static inline void floor(const Floats& x, Floats& r) {
     r = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
   }
+  /// x 2^n for whole numbers n, rounded once.
+  HALFSTEP_TARGET_AVX512 static inline void scale_by_power(const Floats& x, const Floats& n,
+                                                           Floats& r) {
+    r = _mm512_scalef_ps(x, n);
+  }
   HALFSTEP_TARGET_AVX512 static inline bool any(const Ints& mask) {
     return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
   }
@@ -249,6 +254,16 @@ struct Avx512 {
   HALFSTEP_TARGET_AVX512 static inline void store_upper_halves(const Words& words, void* p) {
     const __m512i upper = _mm512_srli_epi32((__m512i)words, 16);
     _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16(upper));
+  }
+  /// Rounds to nearest even and keeps a NaN one.
+  HALFSTEP_TARGET_AVX512 static inline void store_bfloat16(const Floats& x, void* p) {
+    const __m512i word = (__m512i)x;
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(word, 16), _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_add_epi32(word, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    store_upper_halves((Words)_mm512_mask_or_epi32(rounded, nan, word, _mm512_set1_epi32(0x400000)),
+                       p);
   }
   HALFSTEP_TARGET_AVX512 static inline void load_float16(const void* p, Floats& r) {
     r = _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));

@@ -167,6 +167,9 @@ HALFSTEP_INLINE void store(const Packet<Isa>& x, T* p) {
     *reinterpret_cast<typename Isa::UnalignedFloats*>(p) = x.v;
   } else if constexpr (std::same_as<T, float16>) {
     Isa::store_float16(x.v, p);
+  } else if constexpr (requires { Isa::store_bfloat16(x.v, p); }) {
+    // GCC 12 takes the comparison below apart into lanes where AVX-512 has masks.
+    Isa::store_bfloat16(x.v, p);
   } else {
     const PacketBits<Isa> word = bits_of(x);
     PacketBits<Isa> rounded = word + (((word >> 16) & 1u) + 0x7FFFu);

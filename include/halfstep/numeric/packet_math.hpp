@@ -83,6 +83,11 @@ HALFSTEP_INLINE Packet<Isa> exp(const Packet<Isa>& x) {
   // Beyond these ends the result is 0 or inf anyway, and the exponent stays in its range.
   PacketBits<Isa> exponent;
   const N fraction = exp_fraction(clamp(x, -104.0f, 89.0f), exponent);
+  if constexpr (requires(N y) { Isa::scale_by_power(y.v, y.v, y.v); }) {
+    N result;
+    Isa::scale_by_power(fraction.v, int_to_float<N>(exponent).v, result.v);
+    return result;
+  }
   // Two factors, because 2^exponent itself may not be a normal float.
   const PacketBits<Isa> half = ((exponent + 512u) >> 1) - 256u;
   const N scale = from_bits<N>((half + 127u) << 23);

@@ -13,7 +13,7 @@ namespace halfstep::inline HALFSTEP_ABI::inline HALFSTEP_ISA {
 
 /// The number of T nearest to `value`, ties to even: what storing it gives.
 template <Storage T, Number N>
-HALFSTEP_INLINE N rounded_to(const N& value) {
+HALFSTEP_HOST_DEVICE HALFSTEP_INLINE N rounded_to(const N& value) {
   if constexpr (std::same_as<T, bfloat16> && !std::same_as<N, double>) {
     // In registers, where a store and a load would wait for each other.
     const Bits<N> word = bits_of(value);

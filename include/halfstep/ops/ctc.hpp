@@ -31,13 +31,13 @@ struct CtcProblem {
   const std::int32_t* target_lengths = nullptr;  ///< [batch], within [0, width]
 
   /// Positions of a target of full width with a blank before, between and after its labels.
-  Index positions() const { return 2 * width + 1; }
-  Index positions(Index row) const { return 2 * target_lengths[row] + 1; }
-  std::int32_t label(Index row, Index position) const {
+  HALFSTEP_HOST_DEVICE Index positions() const { return 2 * width + 1; }
+  HALFSTEP_HOST_DEVICE Index positions(Index row) const { return 2 * target_lengths[row] + 1; }
+  HALFSTEP_HOST_DEVICE std::int32_t label(Index row, Index position) const {
     return position % 2 == 0 ? settings.blank : targets[row * width + position / 2];
   }
   /// Whether a path may come from two positions before: past a blank that divides two labels.
-  bool skips(Index row, Index position) const {
+  HALFSTEP_HOST_DEVICE bool skips(Index row, Index position) const {
     return position % 2 == 1 && position > 1 && label(row, position) != label(row, position - 2);
   }
 };
@@ -71,37 +71,69 @@ inline void check_ctc(const CtcProblem& p) {
 }
 
 /// The recursions of connectionist temporal classification (Graves et al., ICML 2006, section 4)
-/// in logarithms, for one row of a batch.
+/// in logarithms, for one row of a batch: what one position gets from those before or after it.
 template <class Scalar>
 class CtcRow {
+ public:
   static constexpr Scalar nothing = -std::numeric_limits<Scalar>::infinity();
 
- public:
-  CtcRow(const CtcProblem& p, Index row, const Scalar* log_probabilities)
+  HALFSTEP_HOST_DEVICE CtcRow(const CtcProblem& p, Index row, const Scalar* log_probabilities)
       : p_(p),
         row_(row),
         log_probabilities_(log_probabilities + row * p.time * p.classes),
         time_(p.input_lengths[row]),
         positions_(p.positions(row)) {}
 
-  /// Fills the row's alpha [time, positions] and returns the loss.
+  HALFSTEP_HOST_DEVICE Index time() const { return time_; }
+  HALFSTEP_HOST_DEVICE Index positions() const { return positions_; }
+
+  /// alpha[t, s] from alpha[t - 1].
+  HALFSTEP_HOST_DEVICE Scalar alpha_of(const Scalar* alpha, Index t, Index s) const {
+    Scalar sum = t == 0 ? (s < 2 ? Scalar(0) : nothing) : at(alpha, t - 1, s);
+    if (t > 0 && s > 0) sum = log_add(sum, at(alpha, t - 1, s - 1));
+    if (t > 0 && p_.skips(row_, s)) sum = log_add(sum, at(alpha, t - 1, s - 2));
+    return sum + emission(t, s);
+  }
+  /// What comes after (t, s), from beta[t + 1], which is `later`.
+  HALFSTEP_HOST_DEVICE Scalar after(const Scalar* later, Index t, Index s) const {
+    if (t == time_ - 1) return s + 2 >= positions_ ? Scalar(0) : nothing;
+    Scalar sum = later[s];
+    if (s + 1 < positions_) sum = log_add(sum, later[s + 1]);
+    if (s + 2 < positions_ && p_.skips(row_, s + 2)) sum = log_add(sum, later[s + 2]);
+    return sum;
+  }
+  HALFSTEP_HOST_DEVICE Scalar emission(Index t, Index s) const {
+    return log_probabilities_[t * p_.classes + p_.label(row_, s)];
+  }
+  /// The share of all paths that are at (t, s).
+  HALFSTEP_HOST_DEVICE Scalar share(const Scalar* alpha, Index t, Index s, Scalar after_it,
+                                    Scalar loss) const {
+    return std::exp(at(alpha, t, s) + after_it + loss);
+  }
+  /// The loss, infinite where the target cannot fit.
+  HALFSTEP_HOST_DEVICE Scalar loss_of(const Scalar* alpha) const {
+    const Scalar last = at(alpha, time_ - 1, positions_ - 1);
+    return -(positions_ == 1 ? last : log_add(last, at(alpha, time_ - 1, positions_ - 2)));
+  }
+  /// Whether a loss is one that settings leave out.
+  HALFSTEP_HOST_DEVICE bool is_left_out(Scalar loss) const {
+    return loss == -nothing && p_.settings.zero_infinity;
+  }
+
+  /// Fills the row's alpha and returns the loss.
   Scalar forward(Scalar* alpha) const {
     for (Index t = 0; t < time_; ++t)
-      for (Index s = 0; s < positions_; ++s) {
-        Scalar sum = t == 0 ? (s < 2 ? Scalar(0) : nothing) : at(alpha, t - 1, s);
-        if (t > 0 && s > 0) sum = log_add(sum, at(alpha, t - 1, s - 1));
-        if (t > 0 && p_.skips(row_, s)) sum = log_add(sum, at(alpha, t - 1, s - 2));
-        at(alpha, t, s) = sum + emission(t, s);
-      }
+      for (Index s = 0; s < positions_; ++s)
+        alpha[t * p_.positions() + s] = alpha_of(alpha, t, s);
     const Scalar loss = loss_of(alpha);
-    return loss == -nothing && p_.settings.zero_infinity ? Scalar(0) : loss;
+    return is_left_out(loss) ? Scalar(0) : loss;
   }
 
   /// The gradient of factor times the loss with respect to the row's logits [time, classes]:
   ///   factor (softmax - share of the paths that are in the class at that time).
   void backward(const Scalar* alpha, Scalar factor, Scalar* gradient) const {
     const Scalar loss = loss_of(alpha);
-    const bool counts = !(loss == -nothing && p_.settings.zero_infinity);
+    const bool counts = !is_left_out(loss);
     for (Index i = 0; i < p_.time * p_.classes; ++i)
       gradient[i] =
           counts && i < time_ * p_.classes ? factor * std::exp(log_probabilities_[i]) : Scalar(0);
@@ -111,38 +143,21 @@ class CtcRow {
     for (Index t = time_ - 1; t >= 0; --t) {
       std::swap(beta, later);
       for (Index s = 0; s < positions_; ++s) {
-        const auto next = [&](Index by) { return later[s + by]; };
-        Scalar sum = nothing;
-        if (t == time_ - 1) {
-          sum = s + 2 >= positions_ ? Scalar(0) : nothing;
-        } else {
-          sum = next(0);
-          if (s + 1 < positions_) sum = log_add(sum, next(1));
-          if (s + 2 < positions_ && p_.skips(row_, s + 2)) sum = log_add(sum, next(2));
-        }
-        gradient[t * p_.classes + p_.label(row_, s)] -=
-            factor * std::exp(at(alpha, t, s) + sum + loss);
+        const Scalar sum = after(later, t, s);
+        gradient[t * p_.classes + p_.label(row_, s)] -= factor * share(alpha, t, s, sum, loss);
         beta[s] = sum + emission(t, s);
       }
     }
   }
 
  private:
-  Scalar emission(Index t, Index s) const {
-    return log_probabilities_[t * p_.classes + p_.label(row_, s)];
-  }
-  template <class Element>
-  Element& at(Element* alpha, Index t, Index s) const {
+  HALFSTEP_HOST_DEVICE Scalar at(const Scalar* alpha, Index t, Index s) const {
     return alpha[t * p_.positions() + s];
   }
-  Scalar loss_of(const Scalar* alpha) const {
-    const Scalar last = at(alpha, time_ - 1, positions_ - 1);
-    return -(positions_ == 1 ? last : log_add(last, at(alpha, time_ - 1, positions_ - 2)));
-  }
   /// log(e^a + e^b).
-  static Scalar log_add(Scalar a, Scalar b) {
-    if (a < b) std::swap(a, b);
-    return b == nothing ? a : a + std::log1p(std::exp(b - a));
+  static HALFSTEP_HOST_DEVICE Scalar log_add(Scalar a, Scalar b) {
+    const Scalar high = a < b ? b : a, low = a < b ? a : b;
+    return low == nothing ? high : high + std::log1p(std::exp(low - high));
   }
 
   const CtcProblem& p_;

@@ -4,7 +4,6 @@
 #include <halfstep/ops/formulas_recurrent.hpp>
 #include <halfstep/tensor/shape.hpp>
 
-#include <utility>
 
 namespace halfstep::inline HALFSTEP_ABI {
 
@@ -42,25 +41,28 @@ struct RecurrentStepLoop {
   template <class N>
   HALFSTEP_INLINE void operator()(Index first, Index last) const {
     for (Index row = first; row < last; ++row)
-      for (Index i = 0; i < step.hidden; i += lanes<N>) {
-        const auto count = static_cast<std::size_t>(step.hidden - i);
-        const Index at = row * step.hidden + i;
-        N now(0.0f), out(0.0f);
-        if (!step.is_past(row)) {
-          N x[gates], h[gates], kept[recurrent_saved];
-          for (int gate = 0; gate < gates; ++gate) {
-            const Index from = (row * gates + gate) * step.hidden + i;
-            x[gate] = load_partial<N>(input_sums + from, count);
-            h[gate] = load_partial<N>(hidden_sums + from, count);
-          }
-          now = load_partial<N>(std::as_const(state) + at, count);
-          Cell().forward(x, h, now, kept, out);
-          for (int k = 0; saved != nullptr && k < recurrent_saved; ++k)
-            store_partial(kept[k], saved + (row * recurrent_saved + k) * step.hidden + i, count);
-        }
-        store_partial(now, state + at, count);
-        store_partial(out, y + at, count);
+      for (Index i = 0; i < step.hidden; i += lanes<N>) one<N>(row, i);
+  }
+  /// Element i of a row, or the packet that begins there.
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void one(Index row, Index i) const {
+    const auto count = static_cast<std::size_t>(step.hidden - i);
+    const Index at = row * step.hidden + i;
+    N now(0.0f), out(0.0f);
+    if (!step.is_past(row)) {
+      N x[gates], h[gates], kept[recurrent_saved];
+      for (int gate = 0; gate < gates; ++gate) {
+        const Index from = (row * gates + gate) * step.hidden + i;
+        x[gate] = load_partial<N>(input_sums + from, count);
+        h[gate] = load_partial<N>(hidden_sums + from, count);
       }
+      now = load_partial<N>(static_cast<const Scalar*>(state) + at, count);
+      Cell().forward(x, h, now, kept, out);
+      for (int k = 0; saved != nullptr && k < recurrent_saved; ++k)
+        store_partial(kept[k], saved + (row * recurrent_saved + k) * step.hidden + i, count);
+    }
+    store_partial(now, state + at, count);
+    store_partial(out, y + at, count);
   }
 };
 
@@ -80,27 +82,29 @@ struct RecurrentStepBackwardLoop {
   template <class N>
   HALFSTEP_INLINE void operator()(Index first, Index last) const {
     for (Index row = first; row < last; ++row)
-      for (Index i = 0; i < step.hidden; i += lanes<N>) {
-        const auto count = static_cast<std::size_t>(step.hidden - i);
-        const Index at = row * step.hidden + i;
-        N x[gates], h[gates], to_now(0.0f);
-        for (int gate = 0; gate < gates; ++gate) x[gate] = h[gate] = N(0.0f);
-        if (!step.is_past(row)) {
-          N kept[recurrent_saved];
-          for (int k = 0; k < recurrent_saved; ++k)
-            kept[k] = load_partial<N>(saved + (row * recurrent_saved + k) * step.hidden + i, count);
-          to_now = load_partial<N>(std::as_const(to_state) + at, count);
-          const N to_y =
-              load_partial<N>(upstream + at, count) + load_partial<N>(from_products + at, count);
-          Cell().backward(kept, to_y, to_now, x, h);
-        }
-        store_partial(to_now, to_state + at, count);
-        for (int gate = 0; gate < gates; ++gate) {
-          const Index to = (row * gates + gate) * step.hidden + i;
-          store_partial(x[gate], to_input_sums + to, count);
-          if constexpr (!Cell::one_gradient) store_partial(h[gate], to_hidden_sums + to, count);
-        }
-      }
+      for (Index i = 0; i < step.hidden; i += lanes<N>) one<N>(row, i);
+  }
+  template <class N>
+  HALFSTEP_HOST_DEVICE HALFSTEP_INLINE void one(Index row, Index i) const {
+    const auto count = static_cast<std::size_t>(step.hidden - i);
+    const Index at = row * step.hidden + i;
+    N x[gates], h[gates], to_now(0.0f);
+    for (int gate = 0; gate < gates; ++gate) x[gate] = h[gate] = N(0.0f);
+    if (!step.is_past(row)) {
+      N kept[recurrent_saved];
+      for (int k = 0; k < recurrent_saved; ++k)
+        kept[k] = load_partial<N>(saved + (row * recurrent_saved + k) * step.hidden + i, count);
+      to_now = load_partial<N>(static_cast<const Scalar*>(to_state) + at, count);
+      const N to_y =
+          load_partial<N>(upstream + at, count) + load_partial<N>(from_products + at, count);
+      Cell().backward(kept, to_y, to_now, x, h);
+    }
+    store_partial(to_now, to_state + at, count);
+    for (int gate = 0; gate < gates; ++gate) {
+      const Index to = (row * gates + gate) * step.hidden + i;
+      store_partial(x[gate], to_input_sums + to, count);
+      if constexpr (!Cell::one_gradient) store_partial(h[gate], to_hidden_sums + to, count);
+    }
   }
 };
 

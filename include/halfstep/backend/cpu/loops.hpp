@@ -66,13 +66,13 @@ struct CpuLoops {
   template <class T, class Scalar>
   static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
                         Scalar* log_sum) {
-    cpu::attention(p, q, k, v, y, log_sum);
+    cpu::attention<cpu::AttentionProducts<T>>(p, q, k, v, y, log_sum);
   }
   template <class T, class Scalar>
   static void attention_backward(const AttentionProblem& p, const T* q, const T* k, const T* v,
                                  const T* y, const Scalar* log_sum, const T* upstream,
                                  const AttentionGradients<T>& to) {
-    cpu::attention_backward(p, q, k, v, y, log_sum, upstream, to);
+    cpu::attention_backward<cpu::AttentionProducts<T>>(p, q, k, v, y, log_sum, upstream, to);
   }
   template <class T, class Scalar>
   static void normalize(const Normalization& p, const T* x, const Scalar* weight,

@@ -12,8 +12,12 @@ namespace halfstep::inline HALFSTEP_ABI::backend::cpu::inline HALFSTEP_ISA {
 // has several blocks, their results are reduced again. Inside a block the order is fixed as well,
 // so the number of threads changes no bit.
 
-/// Elements of one output that are reduced in one go.
-inline constexpr Index reduce_block = 4096;
+/// Elements of one output that are reduced in one go: of a row, or, where columns are reduced and a
+/// block holds many, fewer rows, so that there is work for every thread.
+inline Index reduce_block(const ReduceProblem& p) { return p.inner == 1 ? 4096 : 256; }
+
+/// Columns of a piece of a reduction, at most.
+inline constexpr Index widest_tile = 512;
 
 template <Reduction R>
 struct Combine {
@@ -53,6 +57,7 @@ struct ReduceKernel {
   std::tuple<const Ins*...> ins;
   Index reduced;
   Index blocks;
+  Index block_length;
   Index inner;
   Index tile;  // columns of a piece
 
@@ -64,8 +69,8 @@ struct ReduceKernel {
       const Index column = piece % tiles * tile;
       const Index block = piece / tiles % blocks;
       const Index outer = piece / tiles / blocks;
-      const Index begin = block * reduce_block;
-      const Index length = std::min(reduce_block, reduced - begin);
+      const Index begin = block * block_length;
+      const Index length = std::min(block_length, reduced - begin);
       const Index from = (outer * reduced + begin) * inner + column;
       const Index to = (outer * blocks + block) * inner + column;
       if (inner == 1) {
@@ -77,6 +82,8 @@ struct ReduceKernel {
   }
 
  private:
+  static constexpr Index streams = 8;
+
   template <class N>
   HALFSTEP_INLINE void row(Index first, Index length, Scalar* to) const {
     constexpr Index step = lanes<N>;
@@ -97,37 +104,46 @@ struct ReduceKernel {
     *to = static_cast<Scalar>(combine.lanes_of(all));
   }
 
+  /// Along a few rows at a time, which is as many streams of memory as a processor follows.
   template <class N>
   HALFSTEP_INLINE void columns(Index first, Index length, Index width, Scalar* to) const {
-    constexpr Index step = lanes<N>;
-    Index column = 0;
-    for (; column + 4 * step <= width; column += 4 * step)
-      packets<N, 4>(first + column, length, 4 * step, to + column);
-    for (; column < width; column += step)
-      packets<N, 1>(first + column, length, width - column, to + column);
+    // Sums of sums: errors add up over 64 + length / 64 terms instead of over length.
+    constexpr Index rows_at_once = 64;
+    Scalar partial[widest_tile];
+    std::fill_n(to, width, Scalar(Combine<R>::identity));
+    for (Index begin = 0; begin < length; begin += rows_at_once) {
+      const Index end = std::min(length, begin + rows_at_once);
+      Index row = begin;
+      for (; row + streams <= end; row += streams)
+        add_rows<N, streams>(first + row * inner, width, row == begin, partial);
+      for (; row < end; ++row) add_rows<N, 1>(first + row * inner, width, row == begin, partial);
+      const Combine<R> combine;
+      for (Index column = 0; column < width; column += lanes<N>) {
+        const auto count = static_cast<std::size_t>(width - column);
+        const N before = load_partial<N>(to + column, count);
+        store_partial(combine(before, load<N>(partial + column)), to + column, count);
+      }
+    }
   }
 
-  /// Columns [0, width) of 4 whole packets, or of one that may be cut short.
-  template <class N, int Count>
-  HALFSTEP_INLINE void packets(Index first, Index length, Index width, Scalar* to) const {
-    constexpr Index step = lanes<N>;
-    constexpr Index rows_at_once = 64;
+  /// partial = what it was and `Rows` rows combined.
+  template <class N, Index Rows>
+  HALFSTEP_INLINE void add_rows(Index first, Index width, bool fresh, Scalar* partial) const {
+    Index column = 0;
+    for (; column + lanes<N> <= width; column += lanes<N>)
+      add_packet<N, true>(first + column, lanes<N>, fresh, partial + column,
+                          std::make_integer_sequence<Index, Rows>());
+    if (column < width)
+      add_packet<N, false>(first + column, width - column, fresh, partial + column,
+                           std::make_integer_sequence<Index, Rows>());
+  }
+  template <class N, bool Whole, Index... Row>
+  HALFSTEP_INLINE void add_packet(Index first, Index count, bool fresh, Scalar* partial,
+                                  std::integer_sequence<Index, Row...>) const {
     const Combine<R> combine;
-    N total[Count];
-    for (int j = 0; j < Count; ++j) total[j] = N(combine.identity);
-    for (Index begin = 0; begin < length; begin += rows_at_once) {
-      // Sums of sums: errors add up over 64 + length / 64 terms instead of over length.
-      const Index end = std::min(length, begin + rows_at_once);
-      N partial[Count];
-      for (int j = 0; j < Count; ++j) partial[j] = N(combine.identity);
-      for (Index row = begin; row < end; ++row)
-        for (int j = 0; j < Count; ++j)
-          partial[j] =
-              combine(partial[j], mapped<N, Count != 1>(first + row * inner + j * step, width));
-      for (int j = 0; j < Count; ++j) total[j] = combine(total[j], partial[j]);
-    }
-    for (int j = 0; j < Count; ++j)
-      store_partial(total[j], to + j * step, static_cast<std::size_t>(width - j * step));
+    N all = fresh ? N(combine.identity) : load<N>(partial);
+    ((all = combine(all, mapped<N, Whole>(first + Row * inner, count))), ...);
+    store(all, partial);
   }
 
   template <class N, bool Whole>
@@ -170,13 +186,14 @@ template <Reduction R, class F, class Out, class... Ins>
 void reduce(const ReduceProblem& p, const F& map, Out* out, const Ins*... ins) {
   using Scalar = CommonCompute<Ins...>;
   if (p.outer * p.inner == 0) return;
-  const Index blocks = std::max<Index>(1, (p.reduced + reduce_block - 1) / reduce_block);
-  const Index tile = std::min<Index>(p.inner, 128);
+  const Index block = reduce_block(p);
+  const Index blocks = std::max<Index>(1, (p.reduced + block - 1) / block);
+  const Index tile = std::min(p.inner, widest_tile);
   const Index pieces = p.outer * blocks * ((p.inner + tile - 1) / tile);
-  const Index work = std::max<Index>(1, std::min(p.reduced, reduce_block) * tile);
+  const Index work = std::max<Index>(1, std::min(p.reduced, block) * tile);
   Tensor<Scalar> partial(Shape{p.outer * blocks * p.inner});
   const ReduceKernel<R, F, Ins...> kernel{map,    partial.data(), {ins...}, p.reduced,
-                                          blocks, p.inner,        tile};
+                                          blocks, block,          p.inner,  tile};
   parallel_for(pieces, std::max<Index>(1, element_grain / work),
                [&](Index first, Index last) { run_as<Scalar>(kernel, first, last); });
   finish_reduction<R>(p, blocks, partial.data(), out);

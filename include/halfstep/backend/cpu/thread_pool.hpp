@@ -23,7 +23,9 @@ class ThreadPool {
     return pool;
   }
   static int processors() {
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    // Asked once: Linux reads files for it, and every operation wants to know.
+    static const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return count;
   }
   /// Whether this thread is inside a `run`.
   static bool in_parallel() { return inside(); }

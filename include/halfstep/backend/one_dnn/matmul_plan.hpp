@@ -15,13 +15,17 @@ struct MatmulKey {
   dnnl_data_type_t out = dnnl_f32;
   dnnl_data_type_t bias = dnnl_data_type_undef;  ///< undefined where there is none
   int threads = 1;  ///< oneDNN decides how to divide the work when the plan is made
+  /// From one row to the next, as stored; 0: they are contiguous.
+  Index a_row = 0;
+  Index b_row = 0;
+  Index c_row = 0;
 
   friend bool operator==(const MatmulKey&, const MatmulKey&) = default;
 
   std::uint64_t hash() const {
     const GemmProblem& p = problem;
     return hash_of({p.batch, p.m, p.n, p.k, Index{in}, Index{out},
-                    Index{p.transpose_a} + 2 * Index{p.transpose_b}});
+                    Index{p.transpose_a} + 2 * Index{p.transpose_b}, a_row});
   }
 };
 
@@ -34,9 +38,9 @@ class MatmulPlan {
   explicit MatmulPlan(const MatmulKey& key) {
     const GemmProblem& p = key.problem;
     const int rank = p.batch == 1 ? 2 : 3;
-    const MemoryDescription a = describe(rank, p.batch, p.m, p.k, key.in, p.transpose_a);
-    const MemoryDescription b = describe(rank, p.batch, p.k, p.n, key.in, p.transpose_b);
-    const MemoryDescription c = describe(rank, p.batch, p.m, p.n, key.out, false);
+    const MemoryDescription a = describe(rank, p.batch, p.m, p.k, key.in, p.transpose_a, key.a_row);
+    const MemoryDescription b = describe(rank, p.batch, p.k, p.n, key.in, p.transpose_b, key.b_row);
+    const MemoryDescription c = describe(rank, p.batch, p.m, p.n, key.out, false, key.c_row);
     const bool has_bias = key.bias != dnnl_data_type_undef;
     const MemoryDescription bias = describe(rank, 1, 1, p.n, has_bias ? key.bias : dnnl_f32, false);
     const Owned<dnnl_primitive_attr_t> attributes = post_operations(key);
@@ -80,9 +84,11 @@ class MatmulPlan {
 
  private:
   static MemoryDescription describe(int rank, Index batch, Index rows, Index columns,
-                                    dnnl_data_type_t type, bool transposed) {
-    const dnnl_dim_t row = transposed ? 1 : columns;
-    const dnnl_dim_t column = transposed ? rows : 1;
+                                    dnnl_data_type_t type, bool transposed, Index stored_row = 0) {
+    const Index length = transposed ? rows : columns;
+    const dnnl_dim_t from_row_to_row = stored_row == 0 ? length : stored_row;
+    const dnnl_dim_t row = transposed ? 1 : from_row_to_row;
+    const dnnl_dim_t column = transposed ? from_row_to_row : 1;
     const std::array<dnnl_dim_t, 3> extents{batch, rows, columns};
     const std::array<dnnl_dim_t, 3> strides{rows * columns, row, column};
     const std::size_t first = rank == 2 ? 1 : 0;

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "../measure/step_products.hpp"
+#include "classification.hpp"
+
+#include <app/classifiers.hpp>
+
+#include <string>
+
+namespace training {
+
+/// The CNN of `mnist`, on batches of 64.
+struct CnnCase : Classification {
+  explicit CnnCase(const std::string&) : Classification{784, 10, 64} {}
+
+  template <class Setup>
+  struct Model : app::Cnn<Setup> {
+    explicit Model(const CnnCase&) {}
+  };
+
+  std::vector<measure::LayerProducts> products() const {
+    return {measure::ConvolutionProducts{batch_size, 1, 32, 28, 3, false},
+            measure::ConvolutionProducts{batch_size, 32, 64, 26, 3},
+            measure::LinearProducts{batch_size, 9216, 128},
+            measure::LinearProducts{batch_size, 128, 10}};
+  }
+};
+
+}  // namespace training

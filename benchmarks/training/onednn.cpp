@@ -1,6 +1,0 @@
-#include "measure_step.hpp"
-
-#if defined(HALFSTEP_ONEDNN)
-template training::StepFigures training::measure_training<halfstep::backend::OneDnn>(
-    const StepOptions& options);
-#endif
