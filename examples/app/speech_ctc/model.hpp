@@ -24,10 +24,10 @@ class SpeechModel : public halfstep::nn::Module<Setup_> {
   using Setup = Setup_;
 
   SpeechModel(halfstep::Index hidden, halfstep::Index layers)
-      : convolution_(*this, "convolution", static_cast<halfstep::Index>(bands), hidden, 5,
+      : convolution_(*this, "convolution", static_cast<halfstep::Index>(tone_bands), hidden, 5,
                      {.stride = 2, .padding = 2, .layout = halfstep::ImageLayout::channels_last}),
         recurrent_(*this, "recurrent", hidden, hidden, {.layers = layers, .bidirectional = true}),
-        out_(*this, "out", 2 * hidden, static_cast<halfstep::Index>(keys.size()) + 1) {}
+        out_(*this, "out", 2 * hidden, static_cast<halfstep::Index>(telephone_keys.size()) + 1) {}
 
   /// The steps that a sequence of so many frames has behind the convolution.
   static halfstep::Index steps_of(halfstep::Index frames) { return (frames + 1) / 2; }

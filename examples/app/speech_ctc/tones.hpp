@@ -3,13 +3,13 @@
 #include <halfstep/core/random.hpp>
 #include <halfstep/tensor/shape.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace app {
@@ -18,10 +18,10 @@ namespace app {
 // spoken: by a voice of its own tuning, loud or soft, fast or slow, in noise.
 
 inline constexpr double sample_rate = 4000.0;
-inline constexpr std::size_t window = 128;  ///< samples of a frame: 32 ms
-inline constexpr std::size_t hop = 64;      ///< samples from one frame to the next
-inline constexpr std::size_t bands = 24;
-inline constexpr std::string_view keys = "123456789*0#";
+inline constexpr std::size_t frame_samples = 128;  ///< of a frame: 32 ms
+inline constexpr std::size_t frame_hop = 64;       ///< samples from one frame to the next
+inline constexpr std::size_t tone_bands = 24;
+inline constexpr std::string_view telephone_keys = "123456789*0#";
 inline constexpr std::array low_tones{697.0, 770.0, 852.0, 941.0};
 inline constexpr std::array high_tones{1209.0, 1336.0, 1477.0};
 
@@ -30,13 +30,16 @@ struct ToneSequence {
   std::vector<float> features;        ///< [time, bands]
   std::vector<std::int32_t> symbols;  ///< from 1: 0 is CTC's blank
 
-  halfstep::Index time() const { return static_cast<halfstep::Index>(features.size() / bands); }
+  halfstep::Index time() const {
+    return static_cast<halfstep::Index>(features.size() / tone_bands);
+  }
 };
 
 /// Symbols as the keys that they stand for.
 inline std::string written(std::span<const std::int32_t> symbols) {
   std::string text;
-  for (const std::int32_t symbol : symbols) text += keys[static_cast<std::size_t>(symbol - 1)];
+  for (const std::int32_t symbol : symbols)
+    text += telephone_keys[static_cast<std::size_t>(symbol - 1)];
   return text;
 }
 
@@ -45,11 +48,11 @@ inline std::string written(std::span<const std::int32_t> symbols) {
 class FilterBank {
  public:
   FilterBank() {
-    for (std::size_t t = 0; t < window; ++t) {
+    for (std::size_t t = 0; t < frame_samples; ++t) {
       const double phase = 2.0 * std::numbers::pi * static_cast<double>(t);
-      const double hann = 0.5 - 0.5 * std::cos(phase / static_cast<double>(window));
-      for (std::size_t band = 0; band < bands; ++band) {
-        const double share = static_cast<double>(band) / static_cast<double>(bands - 1);
+      const double hann = 0.5 - 0.5 * std::cos(phase / static_cast<double>(frame_samples));
+      for (std::size_t band = 0; band < tone_bands; ++band) {
+        const double share = static_cast<double>(band) / static_cast<double>(tone_bands - 1);
         const double angle = phase * 600.0 * std::pow(2.75, share) / sample_rate;
         cosines_[t][band] = static_cast<float>(hann * std::cos(angle));
         sines_[t][band] = static_cast<float>(hann * std::sin(angle));
@@ -60,21 +63,21 @@ class FilterBank {
   /// @return  [time, bands], a frame for each hop that a whole window follows
   std::vector<float> operator()(std::span<const float> signal) const {
     std::vector<float> features;
-    for (std::size_t first = 0; first + window <= signal.size(); first += hop) {
-      std::array<float, bands> real{}, imaginary{};
-      for (std::size_t t = 0; t < window; ++t)
-        for (std::size_t band = 0; band < bands; ++band) {
+    for (std::size_t first = 0; first + frame_samples <= signal.size(); first += frame_hop) {
+      std::array<float, tone_bands> real{}, imaginary{};
+      for (std::size_t t = 0; t < frame_samples; ++t)
+        for (std::size_t band = 0; band < tone_bands; ++band) {
           real[band] += signal[first + t] * cosines_[t][band];
           imaginary[band] += signal[first + t] * sines_[t][band];
         }
-      for (std::size_t band = 0; band < bands; ++band)
+      for (std::size_t band = 0; band < tone_bands; ++band)
         features.push_back(std::log(0.1f + std::hypot(real[band], imaginary[band])));
     }
     return features;
   }
 
  private:
-  using Table = std::array<std::array<float, bands>, window>;
+  using Table = std::array<std::array<float, tone_bands>, frame_samples>;
   Table cosines_{}, sines_{};
 };
 
@@ -94,17 +97,17 @@ class ToneGenerator {
  private:
   double between(double low, double high) { return low + (high - low) * random_.uniform(); }
   std::size_t frames(double low, double high) {
-    return static_cast<std::size_t>(between(low, high) * static_cast<double>(hop));
+    return static_cast<std::size_t>(between(low, high) * static_cast<double>(frame_hop));
   }
 
   ToneSequence sequence() {
     ToneSequence result;
     const double tuning = between(0.96, 1.04);  // a key's neighbour is a factor of 1.1 away
     const double pace = between(0.7, 1.3);
-    std::vector<float> signal(window);
+    std::vector<float> signal(frame_samples);
     const std::uint64_t count = 3 + random_.below(6);
     for (std::uint64_t i = 0; i < count; ++i) {
-      const std::uint64_t key = random_.below(keys.size());
+      const std::uint64_t key = random_.below(telephone_keys.size());
       result.symbols.push_back(static_cast<std::int32_t>(key) + 1);
       play(low_tones[key / 3] * tuning, high_tones[key % 3] * tuning, pace, signal);
       signal.resize(signal.size() + frames(0.5, 4.0));

@@ -7,6 +7,9 @@
 #include <app/step_log.hpp>
 #include <app/upload.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 namespace app {
 
 /// What a run is, every number said.
@@ -75,17 +78,17 @@ ToneBatch<Setup> tone_batch(std::span<const ToneSequence* const> sequences) {
   using Backend = typename Setup::Backend;
   std::size_t time = 0, width = 0;
   for (const ToneSequence* sequence : sequences) {
-    time = std::max(time, sequence->features.size() / bands);
+    time = std::max(time, sequence->features.size() / tone_bands);
     width = std::max(width, sequence->symbols.size());
   }
   // Few lengths, so that the plans of matrix products are met again.
   time = (time + 15) / 16 * 16;
-  std::vector<float> x(sequences.size() * time * bands);
+  std::vector<float> x(sequences.size() * time * tone_bands);
   std::vector<std::int32_t> lengths, symbols(sequences.size() * width), counts;
   for (std::size_t row = 0; row < sequences.size(); ++row) {
     const ToneSequence& sequence = *sequences[row];
     std::copy(sequence.features.begin(), sequence.features.end(),
-              x.begin() + static_cast<std::ptrdiff_t>(row * time * bands));
+              x.begin() + static_cast<std::ptrdiff_t>(row * time * tone_bands));
     std::copy(sequence.symbols.begin(), sequence.symbols.end(),
               symbols.begin() + static_cast<std::ptrdiff_t>(row * width));
     lengths.push_back(static_cast<std::int32_t>(Model::steps_of(sequence.time())));
@@ -95,8 +98,8 @@ ToneBatch<Setup> tone_batch(std::span<const ToneSequence* const> sequences) {
   const auto numbers = [](const std::vector<std::int32_t>& values, const halfstep::Shape& shape) {
     return uploaded<Backend>(std::span<const std::int32_t>(values), shape);
   };
-  return {model_input<Setup>(
-              x, {rows, static_cast<halfstep::Index>(time), static_cast<halfstep::Index>(bands)}),
+  return {model_input<Setup>(x, {rows, static_cast<halfstep::Index>(time),
+                                 static_cast<halfstep::Index>(tone_bands)}),
           numbers(lengths, {rows}), numbers(symbols, {rows, static_cast<halfstep::Index>(width)}),
           numbers(counts, {rows})};
 }
