@@ -3,7 +3,7 @@
 #include "../measure/random_tensor.hpp"
 #include "../measure/step_products.hpp"
 
-#include <app/gpt.hpp>
+#include <app/char_gpt/gpt.hpp>
 
 #include <string>
 
