@@ -3,7 +3,7 @@
 #include "../measure/step_products.hpp"
 #include "classification.hpp"
 
-#include <app/classifiers.hpp>
+#include <app/mnist/classifiers.hpp>
 
 #include <string>
 
