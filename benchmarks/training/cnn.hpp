@@ -15,7 +15,7 @@ struct CnnCase : Classification {
 
   template <class Setup>
   struct Model : app::Cnn<Setup> {
-    explicit Model(const CnnCase&) {}
+    explicit Model(const CnnCase&) : app::Cnn<Setup>(halfstep::Shape{28, 28, 1}) {}
   };
 
   std::vector<measure::LayerProducts> products() const {

@@ -4,6 +4,7 @@
 #include "../measure/step_products.hpp"
 
 #include <app/char_gpt/gpt.hpp>
+#include <app/text.hpp>
 
 #include <string>
 
