@@ -3,7 +3,7 @@
 #include "../measure/step_products.hpp"
 #include "classification.hpp"
 
-#include <app/classifiers.hpp>
+#include <app/mnist/classifiers.hpp>
 
 #include <string>
 
@@ -15,7 +15,7 @@ struct CnnCase : Classification {
 
   template <class Setup>
   struct Model : app::Cnn<Setup> {
-    explicit Model(const CnnCase&) {}
+    explicit Model(const CnnCase&) : app::Cnn<Setup>(halfstep::Shape{28, 28, 1}) {}
   };
 
   std::vector<measure::LayerProducts> products() const {

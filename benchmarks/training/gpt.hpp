@@ -3,7 +3,8 @@
 #include "../measure/random_tensor.hpp"
 #include "../measure/step_products.hpp"
 
-#include <app/gpt.hpp>
+#include <app/char_gpt/gpt.hpp>
+#include <app/text.hpp>
 
 #include <string>
 
