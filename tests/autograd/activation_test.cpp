@@ -1,4 +1,6 @@
 #include <halfstep/autograd/activation.hpp>
+#include <halfstep/autograd/arithmetic.hpp>
+#include <halfstep/autograd/largest_gradient.hpp>
 
 #include "support/gradients.hpp"
 
@@ -25,6 +27,33 @@ TEST(Activation, Gradients) {
   expect_gradients([](const Exact& v) { return hs::elu(v, 0.8); }, x);
   expect_gradients([](const Exact& v) { return hs::gelu(v); }, x);
   expect_gradients([](const Exact& v) { return hs::gelu(v, hs::Gelu::tanh); }, x);
+}
+
+TEST(Activation, TakesTheMemoryOfATemporary) {
+  const Exact x = Exact::leaf(values<double>({-1, 2, -3, 4}, {4}));
+  Exact h = x + x;
+  const double* const memory = h.value().data();
+  const Exact y = hs::relu(std::move(h));
+  EXPECT_EQ(y.value().data(), memory);
+  EXPECT_EQ(to_doubles(y.value()), (std::vector<double>{0, 4, 0, 8}));
+  propagate_ones(y);
+  EXPECT_EQ(to_doubles(x.gradient()), (std::vector<double>{0, 2, 0, 2}));
+}
+
+TEST(Activation, LeavesAValueThatOthersHold) {
+  const Exact x = Exact::leaf(values<double>({-1, 2}, {2}));
+  const Exact h = x + x;
+  hs::relu(h);
+  EXPECT_EQ(to_doubles(h.value()), (std::vector<double>{-2, 4}));
+  // The derivative of tanh is taken from its result.
+  expect_gradients([](const Exact& v) { return hs::sigmoid(hs::tanh(v)); },
+                   sample<double>({4, 5}, 1));
+  // An observer is shown what an operation read.
+  hs::LargestGradient observer;
+  const hs::ObserverScope scope(observer);
+  Exact watched = x + x;
+  const double* const memory = watched.value().data();
+  EXPECT_NE(hs::relu(std::move(watched)).value().data(), memory);
 }
 
 TEST(Activation, LargeArgumentsStayFinite) {

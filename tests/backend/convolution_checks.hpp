@@ -155,6 +155,14 @@ void pools_are_exact() {
            .stride = {1, 2},
            .padding = {2, 1}},
            hs::PoolProblem{.batch = 1, .channels = 40, .input = 3, .kernel = 2, .stride = 1},
+           // Windows apart from each other, with elements between and behind them.
+           hs::PoolProblem{.batch = 2,
+           .channels = 19,
+           .input = {8, 9},
+           .kernel = {2, 4},
+           .stride = {3, 5},
+           .padding = {1, 2}},
+           hs::PoolProblem{.batch = 2, .channels = 64, .input = 5, .kernel = 2, .stride = 2},
        })
     for (const Kind kind : {Kind::maximum, Kind::average}) {
       p.kind = kind;
@@ -181,6 +189,26 @@ void pools_are_exact() {
     }
 }
 
+/// Windows that overlap, and windows that do not.
+template <class B, class S>
+void nan_gets_the_gradient() {
+  for (const hs::Index stride : {1, 2}) {
+    hs::PoolProblem p{.channels = 19, .input = 2, .kernel = 2, .stride = stride};
+    p.output = 1;
+    std::vector<S> x(static_cast<std::size_t>(p.x_size()), hs::storage_cast<S>(1.0f));
+    const std::size_t third_pixel = 2 * 19, channel = 17;
+    x[third_pixel + channel] = hs::storage_cast<S>(std::numeric_limits<float>::quiet_NaN());
+    const std::vector<S> upstream(19, hs::storage_cast<S>(3.0f));
+    std::vector<S> gradient(x.size());
+    B::pool_backward(p, x.data(), upstream.data(), gradient.data(), false);
+    std::vector<double> expected(x.size(), 0.0);
+    std::fill_n(expected.begin(), 19, 3.0);
+    expected[channel] = 0.0;
+    expected[third_pixel + channel] = 3.0;
+    EXPECT_EQ(in_double(gradient), expected);
+  }
+}
+
 template <class B_, class S_>
 struct Case {
   using B = B_;
@@ -196,6 +224,10 @@ TYPED_TEST_P(Convolution, IsExactForSmallIntegers) {
 TYPED_TEST_P(Convolution, SoArePools) {
   pools_are_exact<typename TypeParam::B, typename TypeParam::S>();
 }
-REGISTER_TYPED_TEST_SUITE_P(Convolution, IsExactForSmallIntegers, SoArePools);
+TYPED_TEST_P(Convolution, MaxPoolGivesANanItsGradient) {
+  nan_gets_the_gradient<typename TypeParam::B, typename TypeParam::S>();
+}
+REGISTER_TYPED_TEST_SUITE_P(Convolution, IsExactForSmallIntegers, SoArePools,
+                            MaxPoolGivesANanItsGradient);
 
 }  // namespace convolution_checks

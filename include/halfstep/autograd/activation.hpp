@@ -5,12 +5,13 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 
+// Where the derivative is taken from y, x is taken by value: a temporary's memory becomes y's.
 // @numerics  all in the compute type (FP32 for 16-bit storage), one rounding at the store
 
 /// max(x, 0).
 template <class S, class B>
-Variable<S, B> relu(const Variable<S, B>& x) {
-  return autograd::unary("relu", formulas::Relu{}, x);
+Variable<S, B> relu(Variable<S, B> x) {
+  return autograd::unary("relu", formulas::Relu{}, std::move(x));
 }
 
 /// x where x > 0, slope x elsewhere.
@@ -21,14 +22,14 @@ Variable<S, B> leaky_relu(const Variable<S, B>& x, double slope = 0.01) {
 
 /// The hyperbolic tangent.
 template <class S, class B>
-Variable<S, B> tanh(const Variable<S, B>& x) {
-  return autograd::unary("tanh", formulas::Tanh{}, x);
+Variable<S, B> tanh(Variable<S, B> x) {
+  return autograd::unary("tanh", formulas::Tanh{}, std::move(x));
 }
 
 /// 1 / (1 + exp(-x)).
 template <class S, class B>
-Variable<S, B> sigmoid(const Variable<S, B>& x) {
-  return autograd::unary("sigmoid", formulas::Sigmoid{}, x);
+Variable<S, B> sigmoid(Variable<S, B> x) {
+  return autograd::unary("sigmoid", formulas::Sigmoid{}, std::move(x));
 }
 
 /// x sigmoid(x), also called swish.

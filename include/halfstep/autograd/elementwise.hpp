@@ -7,11 +7,16 @@ namespace halfstep::inline HALFSTEP_ABI::autograd {
 // How formulas (ops/formula.hpp) become differentiable operations.
 
 /// y = f(x), element by element; keeps x or y for backward, as the formula says.
+///
+/// y takes x's memory where backward does not need x, nobody else holds its value and no observer
+/// wants to see it: relu(conv(x)) is one array, not two.
 template <class F, class S, class B>
-Variable<S, B> unary(const char* name, const F& f, const Variable<S, B>& x) {
+Variable<S, B> unary(const char* name, const F& f, Variable<S, B> x) {
   require_elements(name, x);
   const bool wanted = recorded(name, x);
-  TensorOf<S, B> y(x.shape());
+  const bool in_place =
+      F::saves != Saves::input && x.value().unique() && ObserverScope::current() == nullptr;
+  TensorOf<S, B> y = in_place ? x.value() : TensorOf<S, B>(x.shape());
   B::for_each_element(x.size(), ValuePass<F>{f}, out(y.view()), in(x.value().read()));
   if (!wanted) return unrecorded<B, S>(name, std::move(y), x);
   if constexpr (F::saves == Saves::nothing) {
