@@ -4,7 +4,8 @@
 ///
 ///   using Setup = halfstep::Setup<halfstep::MixedBf16, halfstep::backend::Cublas>;
 ///
-///   nvcc -x cu -std=c++20 -O2 --expt-relaxed-constexpr -arch=sm_90 -I include program.cpp -lcublasLt
+///   nvcc -x cu -std=c++20 -O2 --expt-relaxed-constexpr -arch=sm_90 -I include program.cpp
+///   -lcublasLt
 
 #include <halfstep/halfstep.hpp>
 
