@@ -6,11 +6,11 @@
 
 namespace training {
 
-/// What cases of the benchmark that classify have alike: batches of random rows, and the loss.
+/// What cases of the benchmark that classify have alike: batches of random numbers, and the loss.
 struct Classification {
-  halfstep::Index features;
+  halfstep::Shape batch_shape;  ///< of the samples
   halfstep::Index classes;
-  halfstep::Index batch_size;
+  halfstep::Index batch_size = batch_shape[0];
 
   template <class Setup>
   struct Batch {
@@ -19,7 +19,7 @@ struct Classification {
   };
   template <class Setup>
   Batch<Setup> random_batch(std::uint64_t seed) const {
-    return {measure::random_tensor<typename Setup::Activation>({batch_size, features}, seed),
+    return {measure::random_tensor<typename Setup::Activation>(batch_shape, seed),
             measure::random_classes({batch_size}, classes, seed)};
   }
 

@@ -11,7 +11,7 @@ namespace training {
 
 /// The CNN of `mnist`, on batches of 64.
 struct CnnCase : Classification {
-  explicit CnnCase(const std::string&) : Classification{784, 10, 64} {}
+  explicit CnnCase(const std::string&) : Classification{{64, 28, 28, 1}, 10} {}
 
   template <class Setup>
   struct Model : app::Cnn<Setup> {

@@ -43,7 +43,7 @@ struct MlpCase : Classification {
 
  private:
   MlpCase(std::vector<halfstep::Index> of, halfstep::Index batch)
-      : Classification{of.front(), of.back(), batch}, widths(std::move(of)) {}
+      : Classification{{batch, of.front()}, of.back()}, widths(std::move(of)) {}
 };
 
 }  // namespace training
