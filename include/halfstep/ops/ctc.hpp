@@ -123,8 +123,7 @@ class CtcRow {
   /// Fills the row's alpha and returns the loss.
   Scalar forward(Scalar* alpha) const {
     for (Index t = 0; t < time_; ++t)
-      for (Index s = 0; s < positions_; ++s)
-        alpha[t * p_.positions() + s] = alpha_of(alpha, t, s);
+      for (Index s = 0; s < positions_; ++s) alpha[t * p_.positions() + s] = alpha_of(alpha, t, s);
     const Scalar loss = loss_of(alpha);
     return is_left_out(loss) ? Scalar(0) : loss;
   }

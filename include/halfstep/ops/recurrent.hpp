@@ -4,7 +4,6 @@
 #include <halfstep/ops/formulas_recurrent.hpp>
 #include <halfstep/tensor/shape.hpp>
 
-
 namespace halfstep::inline HALFSTEP_ABI {
 
 /// One time step of a recurrent layer over a batch. Arrays are [batch, planes, hidden], where the
