@@ -1,6 +1,7 @@
 #include <halfstep/autograd/ctc_loss.hpp>
 #include <halfstep/autograd/shape_operations.hpp>
 #include <halfstep/backend/eigen.hpp>
+#include <halfstep/backend/grid/host_grid.hpp>
 #if defined(HALFSTEP_ONEDNN)
 #include <halfstep/backend/one_dnn.hpp>
 #endif
@@ -66,12 +67,20 @@ void for_each_ctc_case(const Check& check) {
   EXPECT_GT(seen, 0);
 }
 
-TEST(CtcLossParity, InDoubleTheReferenceEqualsPyTorch) {
+template <class B>
+void expect_equal_to_pytorch() {
   for_each_ctc_case([](const nlohmann::json& one) {
-    const CtcResult found = run_ctc<double, backend::Reference>(one, rounded_to<double>);
+    const CtcResult found = run_ctc<double, B>(one, rounded_to<double>);
     expect_equals_file("loss", found.loss, one.at("outputs").at("y"));
     expect_equals_file("gradient", found.gradient, one.at("gradients").at("logits"));
   });
+}
+
+TEST(CtcLossParity, InDoubleTheReferenceEqualsPyTorch) {
+  expect_equal_to_pytorch<backend::Reference>();
+}
+TEST(CtcLossParity, InDoubleTheKernelsOfAGpuEqualPyTorch) {
+  expect_equal_to_pytorch<backend::HostGrid>();
 }
 
 /// A step adds an emission, which is within (8 + M) u where M bounds a logarithm, to a logarithm of
@@ -105,6 +114,7 @@ void expect_parity_on() {
 }
 
 TEST(CtcLossParity, OnReference) { expect_parity_on<backend::Reference>(); }
+TEST(CtcLossParity, OnTheKernelsOfAGpu) { expect_parity_on<backend::HostGrid>(); }
 TEST(CtcLossParity, OnEigen) { expect_parity_on<backend::Eigen>(); }
 #if defined(HALFSTEP_ONEDNN)
 TEST(CtcLossParity, OnOneDnn) { expect_parity_on<backend::OneDnn>(); }

@@ -92,7 +92,7 @@ class MatmulPlan {
   using Key = MatmulKey;
 
   /// @throws BackendError  cuBLASLt knows no way
-  explicit MatmulPlan(const Key& key) : beta_(key.problem.beta) {
+  explicit MatmulPlan(const Key& key) {
     const GemmProblem& p = key.problem;
     cublasLtMatmulDesc_t product = nullptr;
     const bool is_double = key.compute == CUBLAS_COMPUTE_64F;
@@ -176,7 +176,6 @@ class MatmulPlan {
   Owned<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy> product_;
   Layout a_, b_, c_;
   cublasLtMatmulAlgo_t algorithm_{};
-  float beta_;
 };
 
 /// The plans of the process: heuristics cost a microsecond a call.
