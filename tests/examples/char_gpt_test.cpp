@@ -1,21 +1,12 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "examples/run_program.hpp"
+#include "examples/json_events.hpp"
 
 namespace halfstep::test {
 namespace {
 
 using Json = nlohmann::json;
-
-std::vector<Json> events(const std::string& text, const std::string& event) {
-  std::vector<Json> result;
-  for (const std::string& line : lines(text)) {
-    const Json object = Json::parse(line);
-    if (object.at("event") == event) result.push_back(object);
-  }
-  return result;
-}
 
 /// A text that is learnt in seconds: "abcabc...".
 class CharGpt : public testing::Test {

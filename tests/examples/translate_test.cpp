@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "examples/run_program.hpp"
+#include "examples/json_events.hpp"
 
 #include <app/translate/dates.hpp>
 
@@ -12,15 +12,6 @@ namespace {
 
 using Json = nlohmann::json;
 using app::Dates;
-
-std::vector<Json> events(const std::string& text, const std::string& event) {
-  std::vector<Json> result;
-  for (const std::string& line : lines(text)) {
-    const Json object = Json::parse(line);
-    if (object.at("event") == event) result.push_back(object);
-  }
-  return result;
-}
 
 std::vector<app::DatePair> many_dates(bool held_out) {
   RandomStream random(7);
