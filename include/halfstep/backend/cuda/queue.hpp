@@ -1,8 +1,8 @@
 #pragma once
 
-#include <halfstep/backend/cuda/block_cache.hpp>
 #include <halfstep/backend/cuda/status.hpp>
 #include <halfstep/backend/grid/block.hpp>
+#include <halfstep/backend/grid/block_cache.hpp>
 #include <halfstep/backend/grid/index_error.hpp>
 
 #include <cuda_runtime.h>
@@ -78,8 +78,8 @@ struct DeviceMemory {
     return memory;
   }
   static void free(void* memory) { check(cudaFree(memory), "cudaFree"); }
-  static FreeMemory free_memory() {
-    FreeMemory memory;
+  static grid::FreeMemory free_memory() {
+    grid::FreeMemory memory;
     check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
     return memory;
   }
@@ -93,7 +93,7 @@ namespace device {
 struct Cuda {
   static constexpr std::string_view name = "cuda";
   static constexpr bool host_accessible = false;
-  using Pool = backend::cuda::BlockCache<backend::cuda::DeviceMemory>;
+  using Pool = backend::grid::BlockCache<backend::cuda::DeviceMemory>;
   static Pool& pool() {
     static Pool* const pool = new Pool;
     return *pool;

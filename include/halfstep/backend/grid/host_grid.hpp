@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/backend/grid/host_block.hpp>
+#include <halfstep/backend/grid/host_device.hpp>
 #include <halfstep/backend/grid/operations.hpp>
 #include <halfstep/backend/reference.hpp>
 
@@ -9,9 +10,9 @@ namespace backend {
 
 namespace grid {
 
-/// Runs kernels where they are launched, on the host's memory.
+/// Runs kernels where they are launched.
 struct HostQueue {
-  using Device = device::Cpu;
+  using Device = device::HostGrid;
 
   template <class Kernel>
   static void launch(const GridSize& size, const Kernel& kernel) {

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
+namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 
 /// A cache of a GPU's memory in the order of one stream: a block that was given back serves the
 /// next request of its size, whose work comes after that of its last owner on the same stream. A
