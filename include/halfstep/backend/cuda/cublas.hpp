@@ -3,6 +3,7 @@
 #include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
 #include <halfstep/backend/grid/operations.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 
 #if !defined(__CUDACC__)
 #error "halfstep: backend::Cublas has kernels; compile this file with nvcc (-x cu)"
@@ -91,7 +92,9 @@ struct Products {
 }  // namespace cuda
 
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
-struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
+struct Cublas : grid::Operations<cuda::Queue, cuda::Products>,
+                cuda::Products,
+                SeparateEpilogues<Cublas> {
   static constexpr std::string_view name = "cuda";
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }

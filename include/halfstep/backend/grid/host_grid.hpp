@@ -3,6 +3,7 @@
 #include <halfstep/backend/grid/host_block.hpp>
 #include <halfstep/backend/grid/operations.hpp>
 #include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
@@ -60,7 +61,9 @@ struct HostProducts {
 
 /// A GPU's kernels without a GPU, for tests: blocks one after the other, threads phase by phase.
 /// Its products are the reference's.
-struct HostGrid : grid::Operations<grid::HostQueue, grid::HostProducts>, grid::HostProducts {
+struct HostGrid : grid::Operations<grid::HostQueue, grid::HostProducts>,
+                  grid::HostProducts,
+                  SeparateEpilogues<HostGrid> {
   static constexpr std::string_view name = "host_grid";
 };
 
