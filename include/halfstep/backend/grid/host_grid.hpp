@@ -5,6 +5,7 @@
 #include <halfstep/backend/grid/operations.hpp>
 #include <halfstep/backend/grid/step_graphs.hpp>
 #include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 
 #include <atomic>
 #include <cstring>
@@ -133,7 +134,9 @@ struct HostProducts {
 
 /// A GPU's kernels without a GPU, for tests: blocks one after the other, threads phase by phase.
 /// Its products are the reference's.
-struct HostGrid : grid::Operations<grid::HostQueue, grid::HostProducts>, grid::HostProducts {
+struct HostGrid : grid::Operations<grid::HostQueue, grid::HostProducts>,
+                  grid::HostProducts,
+                  SeparateEpilogues<HostGrid> {
   static constexpr std::string_view name = "host_grid";
   using StepGraphs = grid::StepGraphs<grid::HostQueue>;
   /// How often the host would have waited for a GPU.
