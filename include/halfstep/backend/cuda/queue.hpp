@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/backend/cuda/block_cache.hpp>
+#include <halfstep/backend/cuda/device_block.hpp>
 #include <halfstep/backend/cuda/status.hpp>
 #include <halfstep/backend/grid/block.hpp>
 #include <halfstep/backend/grid/index_error.hpp>
@@ -105,48 +106,6 @@ struct Cuda {
 #if defined(__CUDACC__)
 namespace backend::cuda {
 
-/// The block of threads that a kernel's phases run in; see grid/block.hpp.
-class DeviceBlock {
- public:
-  template <class T>
-  class PerThread {
-   public:
-    __device__ T& operator[](int) { return value_; }
-    __device__ const T& operator[](int) const { return value_; }
-
-   private:
-    T value_;
-    friend DeviceBlock;
-  };
-
-  __device__ Index index() const { return blockIdx.x; }
-  __device__ Index blocks() const { return gridDim.x; }
-  __device__ int threads() const { return static_cast<int>(blockDim.x); }
-
-  template <class F>
-  __device__ void each(const F& f) {
-    f(static_cast<int>(threadIdx.x));
-    __syncthreads();
-  }
-  template <class F>
-  __device__ void own(const F& f) {
-    f(static_cast<int>(threadIdx.x));
-  }
-  __device__ void barrier() { __syncthreads(); }
-
-  template <class T, int N, int Id>
-  __device__ T* shared() {
-    __shared__ alignas(16) unsigned char memory[N * sizeof(T)];
-    return reinterpret_cast<T*>(memory);
-  }
-  template <class T>
-  __device__ PerThread<T> exchange(const PerThread<T>& x, int offset) {
-    PerThread<T> other;
-    other.value_ = __shfl_xor_sync(0xFFFFFFFFu, x.value_, offset);
-    return other;
-  }
-};
-
 template <class Kernel>
 __global__ void run_kernel(const __grid_constant__ Kernel kernel) {
   DeviceBlock block;
@@ -165,6 +124,10 @@ struct Queue {
     run_kernel<<<static_cast<unsigned>(size.blocks), static_cast<unsigned>(size.threads), 0,
                  Stream::shared().get()>>>(kernel);
     check(cudaGetLastError(), "a kernel's launch");
+  }
+  template <class T>
+  static bool has_tensor_cores() {
+    return DeviceBlock::has_tensor_cores<T>(Stream::shared().architecture());
   }
   template <class T>
   static void upload(std::span<const T> from, T* to) {

@@ -25,6 +25,10 @@ struct HostQueue {
     found.rethrow();
   }
   template <class T>
+  static constexpr bool has_tensor_cores() {
+    return true;
+  }
+  template <class T>
   static void upload(std::span<const T> from, T* to) {
     Reference::upload(from, to);
   }
