@@ -34,7 +34,6 @@ struct HostQueue {
   };
 
   static Stream stream() { return {}; }
-  static Recording<Stream>*& recording() { return Enqueue<Stream>::recording(); }
   template <class Command>
   static void enqueue(const Command& command, std::span<const std::byte> payload = {}) {
     Enqueue<Stream>::run(command, stream(), payload);
@@ -45,6 +44,10 @@ struct HostQueue {
     static_assert(sizeof(Kernel) <= 4096, "halfstep: more than a kernel's parameters may be");
     check_launch(size);
     enqueue(Launch<Kernel>{size, kernel});
+  }
+  template <class T>
+  static constexpr bool has_tensor_cores() {
+    return true;
   }
   template <class T>
   static void upload(std::span<const T> from, T* to) {
