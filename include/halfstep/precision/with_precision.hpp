@@ -3,7 +3,6 @@
 #include <halfstep/core/error.hpp>
 #include <halfstep/precision/soundness.hpp>
 
-#include <array>
 #include <optional>
 #include <string_view>
 
@@ -13,7 +12,7 @@ namespace halfstep::inline HALFSTEP_ABI {
 /// "fp16" or "bf16" means the mixed policy, as it does for Megatron's --fp16 and --bf16 and for
 /// Lightning: nobody trains without masters by a short name. Keras's "float16" and "bfloat16" are
 /// without.
-inline constexpr auto precision_names = std::to_array<std::array<std::string_view, 2>>({
+inline constexpr std::string_view precision_names[][2] = {
     {"fp32", "fp32"},
     {"tf32", "tf32"},
     {"mixed_fp16", "mixed_fp16"},
@@ -38,7 +37,7 @@ inline constexpr auto precision_names = std::to_array<std::array<std::string_vie
     {"O1", "mixed_fp16"},              //
     {"O2", "mixed_fp16"},              //
     {"O3", "pure_fp16"},               //
-});
+};
 
 /// The canonical name of a precision, from it or from a synonym; nothing where there is none.
 constexpr std::optional<std::string_view> canonical_precision(std::string_view name) {

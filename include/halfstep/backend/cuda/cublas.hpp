@@ -1,7 +1,10 @@
 #pragma once
 
+#include <halfstep/backend/cuda/mailbox.hpp>
 #include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
+#include <halfstep/backend/cuda/upload_runtime.hpp>
+#include <halfstep/backend/cuda/uploader.hpp>
 #include <halfstep/backend/grid/operations.hpp>
 
 #if !defined(__CUDACC__)
@@ -93,6 +96,8 @@ struct Products {
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
 struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
   static constexpr std::string_view name = "cuda";
+  using Uploader = cuda::Uploader<cuda::UploadRuntime>;
+  static Mailbox mailbox() { return cuda::mailbox(); }
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
 };
