@@ -93,6 +93,7 @@ struct Products {
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
 struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
   static constexpr std::string_view name = "cuda";
+  using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
 };
