@@ -46,9 +46,20 @@ constexpr std::optional<std::string_view> canonical_precision(std::string_view n
   return std::nullopt;
 }
 
+namespace detail {
+/// What a program is compiled for may say less than what the backend has.
+template <class Backend, class Policy>
+constexpr bool is_compiled_for() {
+  if constexpr (requires { Backend::template is_compiled_for<Policy>; })
+    return Backend::template is_compiled_for<Policy>;
+  return true;
+}
+}  // namespace detail
+
 /// Whether a backend can train under a policy.
 template <class Backend, class Policy>
 inline constexpr bool has_precision =
+    detail::is_compiled_for<Backend, Policy>() &&
     Backend::template has_gemm<typename Policy::Activation,
                                std::conditional_t<std::same_as<typename Policy::Product, tf32>,
                                                   tf32, typename Policy::Accumulator>,

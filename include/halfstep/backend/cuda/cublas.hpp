@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cuda/architecture.hpp>
 #include <halfstep/backend/cuda/mailbox.hpp>
 #include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
@@ -98,6 +99,11 @@ struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
   static constexpr std::string_view name = "cuda";
   using Uploader = cuda::Uploader<cuda::UploadRuntime>;
   static Mailbox mailbox() { return cuda::mailbox(); }
+  template <class Precision>
+  static constexpr bool is_compiled_for = cuda::is_compiled_for<Precision>;
+  template <class Precision>
+  using CompiledFor = cuda::CompiledFor<Precision>;
+  using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <halfstep/backend/cuda/queue.hpp>
+#include <halfstep/backend/cuda/stream.hpp>
 #include <halfstep/ops/mailbox.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
