@@ -137,6 +137,14 @@ struct StridedCopy {
 ///   clear(Index n, T* x)           sets every element to zero
 ///   synchronize()                  waits for all that was asked for
 ///
+/// and, where its memory is another than the host's, it may offer
+///
+///   class Uploader(std::size_t slots, std::size_t bytes)   uploads beside all else, from host
+///       memory into slots; see backend/cuda/uploader.hpp:
+///       std::byte* staging(slot), upload(slot, std::span<const T> from, T* to), acquire(slot),
+///       release(slot)
+///   mailbox()                      a Mailbox, in which numbers of the device arrive unasked
+///
 /// Sums are taken in a tree that depends on the sizes alone, so that a result has the same bits for
 /// every number of threads.
 template <class B>

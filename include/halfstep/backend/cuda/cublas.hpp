@@ -1,10 +1,13 @@
 #pragma once
 
+#include <halfstep/backend/cuda/architecture.hpp>
+#include <halfstep/backend/cuda/mailbox.hpp>
 #include <halfstep/backend/cuda/products.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
+#include <halfstep/backend/cuda/upload_runtime.hpp>
+#include <halfstep/backend/cuda/uploader.hpp>
 #include <halfstep/backend/cuda/visit_plans.hpp>
 #include <halfstep/backend/grid/operations.hpp>
-#include <halfstep/backend/separate_epilogues.hpp>
 
 #if !defined(__CUDACC__)
 #error "halfstep: backend::Cublas has kernels; compile this file with nvcc (-x cu)"
@@ -14,10 +17,14 @@ namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
-struct Cublas : grid::Operations<cuda::Queue, cuda::Products>,
-                cuda::Products,
-                SeparateEpilogues<Cublas> {
+struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
   static constexpr std::string_view name = "cuda";
+  using Uploader = cuda::Uploader<cuda::UploadRuntime>;
+  static Mailbox mailbox() { return cuda::mailbox(); }
+  template <class Precision>
+  static constexpr bool is_compiled_for = cuda::is_compiled_for<Precision>;
+  template <class Precision>
+  using CompiledFor = cuda::CompiledFor<Precision>;
   using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cuda/compiled_code.hpp>
 #include <halfstep/backend/cuda/status.hpp>
 #include <halfstep/backend/grid/index_error.hpp>
 
@@ -46,6 +47,7 @@ class Stream {
     check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0),
           "cudaDeviceGetAttribute");
     architecture_ = 10 * major + minor;
+    require_compiled_code();
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
     // Pinned and mapped: kernels write it, the host reads it when it waits anyway.
     void* memory = nullptr;
