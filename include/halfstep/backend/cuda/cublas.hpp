@@ -1,5 +1,8 @@
 #pragma once
 
+#if defined(HALFSTEP_CUDNN)
+#include <halfstep/backend/cuda/cudnn.hpp>
+#endif
 #include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
 #include <halfstep/backend/grid/operations.hpp>
@@ -88,10 +91,17 @@ struct Products {
   }
 };
 
+#if defined(HALFSTEP_CUDNN)
+using Operations = LibraryConvolutions<grid::Operations<Queue, Products>, Cudnn>;
+#else
+using Operations = grid::Operations<Queue, Products>;
+#endif
+
 }  // namespace cuda
 
-/// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
-struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
+/// NVIDIA GPUs: products on tensor cores through cuBLASLt, convolutions through cuDNN where the
+/// target halfstep::cudnn is linked and it is faster, all else in own kernels.
+struct Cublas : cuda::Operations, cuda::Products {
   static constexpr std::string_view name = "cuda";
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <halfstep/backend/cuda/convolution_plan.hpp>
+
+#include <algorithm>
+#include <future>
+#include <limits>
+#include <unordered_map>
+
+namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
+
+/// A convolution as work for a stream: all that it needs, so that it can be noted and begun later.
+struct ConvolutionCommand {
+  ConvolutionKey key;
+  ConvolutionAlgorithm algorithm;
+  ConvolutionArrays arrays;
+  void* workspace;
+
+  void operator()(cudaStream_t stream) const;
+};
+
+/// cuDNN as the library of Convolutions.
+struct Cudnn {
+  static std::vector<ConvolutionAlgorithm> algorithms(const ConvolutionKey& key) {
+    const std::lock_guard lock(CudnnLibrary::shared().mutex());
+    return plan(key).algorithms();
+  }
+
+  static void enqueue(const ConvolutionKey& key, const ConvolutionAlgorithm& algorithm,
+                      const ConvolutionArrays& arrays) {
+    // It may be given back when it was asked for: whoever gets it comes later on the stream.
+    Tensor<std::byte, device::Cuda> workspace;
+    if (algorithm.workspace_bytes > 0)
+      workspace =
+          Tensor<std::byte, device::Cuda>(Shape{static_cast<Index>(algorithm.workspace_bytes)});
+    const ConvolutionCommand command{key, algorithm, arrays, workspace.data()};
+    command(Stream::shared().get());
+  }
+
+  /// The least of several runs, after one that fills caches and loads code.
+  template <class F>
+  static double seconds(const F& f) {
+    constexpr int runs = 5;
+    const Event begin, end;
+    f();
+    float least = std::numeric_limits<float>::infinity();
+    for (int run = 0; run < runs; ++run) {
+      begin.record();
+      f();
+      end.record();
+      least = std::min(least, end.milliseconds_since(begin));
+    }
+    return 1e-3 * static_cast<double>(least);
+  }
+
+  template <class F>
+  static auto apart(const F& f) {
+    int device = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    return std::async(std::launch::async,
+                      [&] {
+                        check(cudaSetDevice(device), "cudaSetDevice");
+                        return f();
+                      })
+        .get();
+  }
+
+ private:
+  friend ConvolutionCommand;
+
+  class Event {
+   public:
+    Event() { check(cudaEventCreate(&event_), "cudaEventCreate"); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    ~Event() { static_cast<void>(cudaEventDestroy(event_)); }
+    void record() const {
+      check(cudaEventRecord(event_, Stream::shared().get()), "cudaEventRecord");
+    }
+    float milliseconds_since(const Event& begin) const {
+      ++synchronizations();
+      check(cudaEventSynchronize(event_), "cudaEventSynchronize");
+      float milliseconds = 0.0f;
+      check(cudaEventElapsedTime(&milliseconds, begin.event_, event_), "cudaEventElapsedTime");
+      return milliseconds;
+    }
+
+   private:
+    cudaEvent_t event_ = nullptr;
+  };
+
+  struct Hash {
+    std::size_t operator()(const ConvolutionKey& key) const {
+      return static_cast<std::size_t>(key.hash());
+    }
+  };
+  /// Descriptions of convolutions; whoever asks holds the library's mutex.
+  static ConvolutionPlan& plan(const ConvolutionKey& key) {
+    constexpr std::size_t largest = 4096;
+    static auto* const plans = new std::unordered_map<ConvolutionKey, ConvolutionPlan, Hash>;
+    const auto found = plans->find(key);
+    if (found != plans->end()) return found->second;
+    // Shapes that never come back must not fill the memory.
+    if (plans->size() >= largest) plans->clear();
+    return plans->emplace(key, ConvolutionPlan(key)).first->second;
+  }
+};
+
+inline void ConvolutionCommand::operator()(cudaStream_t stream) const {
+  CudnnLibrary& library = CudnnLibrary::shared();
+  const std::lock_guard lock(library.mutex());
+  check(cudnnSetStream(library.handle(), stream), "cudnnSetStream");
+  Cudnn::plan(key).run(algorithm, arrays, workspace);
+}
+
+}  // namespace halfstep
