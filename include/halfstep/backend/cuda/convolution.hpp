@@ -130,11 +130,12 @@ struct LibraryConvolutions : Grid {
   template <class Compute, class S>
   static bool suits(const Call<Compute, S>& call) {
     const ConvolutionProblem& p = call.key.problem;
-    for (const Index size : {p.x_size(), p.y_size(), p.weight_size()})
+    const Index sizes[] = {p.x_size(), p.y_size(), p.weight_size()};
+    for (const Index size : sizes)
       if (size == 0 || size > std::numeric_limits<std::int32_t>::max()) return false;
-    const Operands<S>& from = call.from;
-    for (const S* const array :
-         {from.x, from.weight, from.y, from.bias, static_cast<const S*>(call.to)})
+    const void* const arrays[] = {call.from.x, call.from.weight, call.from.y, call.from.bias,
+                                  call.to};
+    for (const void* const array : arrays)
       if (reinterpret_cast<std::uintptr_t>(array) % 16 != 0) return false;
     return true;
   }
