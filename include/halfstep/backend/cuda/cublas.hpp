@@ -103,6 +103,7 @@ using Operations = grid::Operations<Queue, Products>;
 /// target halfstep::cudnn is linked and it is faster, all else in own kernels.
 struct Cublas : cuda::Operations, cuda::Products {
   static constexpr std::string_view name = "cuda";
+  using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
 };
