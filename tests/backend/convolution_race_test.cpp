@@ -3,7 +3,9 @@
 
 #include "convolution_checks.hpp"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,10 +18,14 @@ using hs::ConvolutionProblem;
 using hs::Index;
 using hs::backend::DeterministicScope;
 using hs::backend::HostGrid;
+using hs::backend::grid::HostQueue;
 using namespace hs::backend::cuda;
 
 constexpr ConvolutionAlgorithm slow{true, false, 1}, quick{true, false, 2}, broken{true, false, 3},
     with_bias{true, true, 2};
+
+/// To warm up, and to be timed.
+constexpr std::ptrdiff_t runs_of_a_race = 1 + race_rounds * race_runs;
 
 /// A library that writes down what it was asked for, and takes as long as it is told to.
 struct Recording {
@@ -50,17 +56,11 @@ struct Recording {
     enqueued.push_back(last);
     if (algorithm == broken) hs::fail<hs::BackendError>("broken");
     EXPECT_TRUE(arrays.bias == nullptr || algorithm.adds_bias);
-    switch (key.storage) {
-      case ConvolutionStorage::float32:
-        return compute<float>(key, arrays);
-      case ConvolutionStorage::float16:
-        return compute<hs::float16>(key, arrays);
-      case ConvolutionStorage::bfloat16:
-        return compute<hs::bfloat16>(key, arrays);
-    }
+    HostQueue::enqueue(Command{key, arrays});
   }
+  static std::ptrdiff_t runs(int number) { return std::ranges::count(enqueued, number); }
   template <class F>
-  static double seconds(const F& f) {
+  static double elapsed(const F& f) {
     last = 0;
     f();
     return time.at(last);
@@ -83,6 +83,21 @@ struct Recording {
   }
 
  private:
+  struct Command {
+    ConvolutionKey key;
+    ConvolutionArrays arrays;
+    void operator()(hs::backend::grid::HostStream) const {
+      switch (key.storage) {
+        case ConvolutionStorage::float32:
+          return compute<float>(key, arrays);
+        case ConvolutionStorage::float16:
+          return compute<hs::float16>(key, arrays);
+        case ConvolutionStorage::bfloat16:
+          return compute<hs::bfloat16>(key, arrays);
+      }
+    }
+  };
+
   /// The reference's convolution, of a weight with channels last where the images have them so.
   template <class S>
   static void compute(const ConvolutionKey& key, const ConvolutionArrays& arrays) {
@@ -151,9 +166,11 @@ TEST(ConvolutionRace, IsRunOnceAndTheFastestWins) {
   const ConvolutionProblem p = new_problem();
   Arrays arrays(p);
   arrays.convolve(p);
-  EXPECT_EQ(Recording::enqueued, (std::vector<int>{1, 2, 2})) << "both race, and the best is used";
+  EXPECT_EQ(Recording::runs(1), runs_of_a_race);
+  EXPECT_EQ(Recording::runs(2), runs_of_a_race + 1) << "the best is used";
   arrays.convolve(p);
-  EXPECT_EQ(Recording::enqueued, (std::vector<int>{1, 2, 2, 2}));
+  EXPECT_EQ(Recording::runs(1), runs_of_a_race);
+  EXPECT_EQ(Recording::runs(2), runs_of_a_race + 2);
   EXPECT_EQ(Recording::asked.size(), 1u);
   EXPECT_EQ(arrays.y.data()[0], 2.0f);
 }
@@ -175,7 +192,7 @@ TEST(ConvolutionRace, IsWonByProductsOfWindowsWhereTheyAreFaster) {
   const ConvolutionProblem p = new_problem();
   Arrays arrays(p);
   arrays.convolve(p);
-  EXPECT_EQ(Recording::enqueued, std::vector<int>{1});
+  EXPECT_EQ(Recording::runs(1), runs_of_a_race);
   EXPECT_EQ(arrays.y.data()[0], 2.0f);
 }
 
@@ -192,7 +209,8 @@ TEST(ConvolutionRace, LeavesOutWhatFails) {
   const ConvolutionProblem p = new_problem();
   Arrays arrays(p);
   arrays.convolve(p);
-  EXPECT_EQ(Recording::enqueued, (std::vector<int>{3, 1, 1}));
+  EXPECT_EQ(Recording::runs(3), 1) << "it was tried";
+  EXPECT_EQ(Recording::enqueued.back(), 1);
 }
 
 TEST(ConvolutionRace, IsNotRunWhereTheLibraryHasNoAlgorithm) {
@@ -250,17 +268,27 @@ TEST(ConvolutionRace, IsNotForDoublesNorForArraysThatTensorCoresCannotLoad) {
   EXPECT_TRUE(Recording::asked.empty());
 }
 
-TEST(Fastest, ThrowsTheFirstErrorWhereAllFail) {
-  const std::vector<int> candidates{1, 2};
-  const auto failing = [](int candidate) -> double {
-    hs::fail<hs::BackendError>("candidate ", candidate);
-  };
-  try {
-    fastest(candidates, failing);
-    FAIL();
-  } catch (const hs::BackendError& error) {
-    EXPECT_NE(std::string(error.what()).find("candidate 1"), std::string::npos);
-  }
+TEST(ConvolutionRace, FallsBackOnTheFirstWhereAllFail) {
+  Recording::start({broken}, {{3, 0.0}});
+  const ConvolutionProblem p = new_problem();
+  ConvolutionKey key;
+  key.problem = p;
+  const auto none = [](const auto&) { return std::optional<ConvolutionAlgorithm>(); };
+  EXPECT_EQ(ConvolutionRace<Recording>::shared().choose(key, none), broken);
+}
+
+TEST(ConvolutionRace, LeavesAStepThatIsNotedAlone) {
+  Recording::start({quick}, {{0, 3.0}, {2, 1.0}});
+  const ConvolutionProblem p = new_problem();
+  Arrays arrays(p);
+  hs::backend::grid::Recording<hs::backend::grid::HostStream> step;
+  HostQueue::recording() = &step;
+  arrays.convolve(p);
+  HostQueue::recording() = nullptr;
+  EXPECT_EQ(step.count(), 1u) << "the convolution, and nothing of the race";
+  EXPECT_EQ(std::as_const(arrays.y).data()[0], 0.0f) << "nothing of it has begun";
+  step.run({});
+  EXPECT_EQ(std::as_const(arrays.y).data()[0], 2.0f);
 }
 
 /// A library that is always faster; with a bias in the same pass, or without.

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <halfstep/backend/cuda/convolution_race.hpp>
-#include <halfstep/backend/deterministic.hpp>
+#include <halfstep/backend/cuda/plan_race.hpp>
+#include <halfstep/backend/deterministic_scope.hpp>
+#include <halfstep/core/error.hpp>
 #include <halfstep/core/random.hpp>
 #include <halfstep/ops/backend.hpp>
 #include <halfstep/precision/product.hpp>
@@ -54,8 +56,8 @@ struct RandomNumbers {
 ///
 /// @tparam Grid     grid::Operations, or what derives from it
 /// @tparam Library  `algorithms(key)`; `enqueue(key, algorithm, arrays)`, on Grid's queue;
-///                  `seconds(f)`, what the work that f() enqueues takes; `apart(f)`, the result of
-///                  f() on a thread of its own
+///                  `elapsed(f)`, see fastest(); `apart(f)`, the result of f() on a thread of its
+///                  own
 /// @numerics  products in S, sums in FP32, one rounding at the store; two where both a bias and
 ///            what was there are added
 template <class Grid, class Library>
@@ -109,7 +111,7 @@ struct LibraryConvolutions : Grid {
     key.tf32 = std::is_same_v<Compute, tf32>;
     key.bias = call.from.bias != nullptr;
     key.accumulate = accumulate;
-    key.deterministic = deterministic();
+    key.deterministic = DeterministicScope::active();
     if constexpr (std::is_same_v<S, double>) {
       by_windows(call);
     } else {
@@ -117,9 +119,13 @@ struct LibraryConvolutions : Grid {
       const auto race = [&](const std::vector<ConvolutionAlgorithm>& candidates) {
         // What this thread has noted of a step may not have begun, and its memory is not free: the
         // race has a thread, and arrays, of its own.
-        return Library::apart([&] {
-          const Trial<Compute, S> trial(key);
-          return fastest(candidates, trial);
+        return Library::apart([&]() -> std::optional<ConvolutionAlgorithm> {
+          try {
+            const Trial<Compute, S> trial(key);
+            return fastest<Library>(candidates, trial);
+          } catch (const BackendError&) {
+            return std::nullopt;  // there is no memory for it
+          }
         });
       };
       perform(call, ConvolutionRace<Library>::shared().choose(key, race));
@@ -240,8 +246,13 @@ struct LibraryConvolutions : Grid {
         from.bias = std::as_const(bias_).data();
       }
     }
-    double operator()(const ConvolutionAlgorithm& algorithm) const {
-      return Library::seconds([&] { perform(call_, algorithm); });
+    bool operator()(const ConvolutionAlgorithm& algorithm) const {
+      try {
+        perform(call_, algorithm);
+        return true;
+      } catch (const BackendError&) {
+        return false;
+      }
     }
 
    private:

@@ -2,7 +2,7 @@
 
 #include <halfstep/backend/cuda/convolution.hpp>
 #include <halfstep/backend/cuda/cudnn_library.hpp>
-#include <halfstep/backend/cuda/matmul.hpp>
+#include <halfstep/backend/cuda/library.hpp>
 
 #include <algorithm>
 #include <initializer_list>

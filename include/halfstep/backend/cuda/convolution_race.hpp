@@ -1,14 +1,13 @@
 #pragma once
 
-#include <halfstep/core/error.hpp>
 #include <halfstep/core/hash.hpp>
 #include <halfstep/numeric/numeric_traits.hpp>
 #include <halfstep/ops/convolution.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <mutex>
+#include <optional>
 #include <type_traits>
 #include <unordered_map>
 #include <vector>
@@ -72,30 +71,6 @@ struct ConvolutionAlgorithm {
   friend bool operator==(const ConvolutionAlgorithm&, const ConvolutionAlgorithm&) = default;
 };
 
-/// The first of the candidates that take the least time. Those that throw a BackendError are left
-/// out.
-///
-/// @param seconds  of a candidate
-/// @throws BackendError  all of them did: the first one's
-template <class Candidate, class Seconds>
-std::size_t fastest(const std::vector<Candidate>& candidates, const Seconds& seconds) {
-  std::size_t best = candidates.size();
-  double least = 0.0;
-  std::exception_ptr first;
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    try {
-      const double time = seconds(candidates[i]);
-      if (best < candidates.size() && time >= least) continue;
-      best = i;
-      least = time;
-    } catch (const BackendError&) {
-      if (first == nullptr) first = std::current_exception();
-    }
-  }
-  if (best == candidates.size() && first != nullptr) std::rethrow_exception(first);
-  return best;
-}
-
 /// The algorithms of the process's convolutions, each chosen once: the fastest of the library's and
 /// of products of windows, or, of a deterministic key, the first that the library names.
 ///
@@ -110,7 +85,7 @@ class ConvolutionRace {
     return *race;
   }
 
-  /// @param race  the position of the fastest of several algorithms; called where there is a race
+  /// @param race  the fastest of several algorithms, or nothing; called where there is a race
   template <class Race>
   ConvolutionAlgorithm choose(const ConvolutionKey& key, const Race& race) {
     const std::lock_guard lock(mutex_);
@@ -135,12 +110,9 @@ class ConvolutionRace {
     if (candidates.empty()) return {};
     if (key.deterministic) return candidates.front();
     candidates.emplace_back();  // products of windows
-    try {
-      return candidates[race(candidates)];
-    } catch (const BackendError&) {
-      // No memory for a race: the library's guess. What else may be wrong shows when it runs.
-      return candidates.front();
-    }
+    // Without memory for a race, or where all fail, the library's guess: what is wrong shows when
+    // it runs.
+    return race(candidates).value_or(candidates.front());
   }
 
   std::mutex mutex_;

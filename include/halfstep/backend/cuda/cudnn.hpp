@@ -1,12 +1,12 @@
 #pragma once
 
 #include <halfstep/backend/cuda/convolution_plan.hpp>
+#include <halfstep/backend/cuda/matmul.hpp>
 
-#include <algorithm>
 #include <future>
-#include <limits>
 #include <unordered_map>
 
+#if defined(__CUDACC__)
 namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
 
 /// A convolution as work for a stream: all that it needs, so that it can be noted and begun later.
@@ -19,7 +19,7 @@ struct ConvolutionCommand {
   void operator()(cudaStream_t stream) const;
 };
 
-/// cuDNN as the library of Convolutions.
+/// cuDNN as the library of LibraryConvolutions.
 struct Cudnn {
   static std::vector<ConvolutionAlgorithm> algorithms(const ConvolutionKey& key) {
     const std::lock_guard lock(CudnnLibrary::shared().mutex());
@@ -33,26 +33,13 @@ struct Cudnn {
     if (algorithm.workspace_bytes > 0)
       workspace =
           Tensor<std::byte, device::Cuda>(Shape{static_cast<Index>(algorithm.workspace_bytes)});
-    const ConvolutionCommand command{key, algorithm, arrays, workspace.data()};
-    command(Stream::shared().get());
+    Queue::enqueue(ConvolutionCommand{key, algorithm, arrays, workspace.data()});
   }
 
-  /// The least of several runs, after one that fills caches and loads code.
   template <class F>
-  static double seconds(const F& f) {
-    constexpr int runs = 5;
-    const Event begin, end;
-    f();
-    float least = std::numeric_limits<float>::infinity();
-    for (int run = 0; run < runs; ++run) {
-      begin.record();
-      f();
-      end.record();
-      least = std::min(least, end.milliseconds_since(begin));
-    }
-    return 1e-3 * static_cast<double>(least);
+  static double elapsed(const F& f) {
+    return MatmulRuntime::elapsed(f);
   }
-
   template <class F>
   static auto apart(const F& f) {
     int device = 0;
@@ -67,27 +54,6 @@ struct Cudnn {
 
  private:
   friend ConvolutionCommand;
-
-  class Event {
-   public:
-    Event() { check(cudaEventCreate(&event_), "cudaEventCreate"); }
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
-    ~Event() { static_cast<void>(cudaEventDestroy(event_)); }
-    void record() const {
-      check(cudaEventRecord(event_, Stream::shared().get()), "cudaEventRecord");
-    }
-    float milliseconds_since(const Event& begin) const {
-      ++synchronizations();
-      check(cudaEventSynchronize(event_), "cudaEventSynchronize");
-      float milliseconds = 0.0f;
-      check(cudaEventElapsedTime(&milliseconds, begin.event_, event_), "cudaEventElapsedTime");
-      return milliseconds;
-    }
-
-   private:
-    cudaEvent_t event_ = nullptr;
-  };
 
   struct Hash {
     std::size_t operator()(const ConvolutionKey& key) const {
@@ -114,3 +80,4 @@ inline void ConvolutionCommand::operator()(cudaStream_t stream) const {
 }
 
 }  // namespace halfstep
+#endif

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <halfstep/backend/cuda/queue.hpp>
+#include <halfstep/backend/cuda/stream.hpp>
 
 #include <cudnn.h>
 
@@ -32,6 +32,8 @@ inline const char* remedy(cudnnStatus_t status) {
 /// @throws BackendError  the call failed: names it, the status, the place and what to do
 inline void check(cudnnStatus_t status, const char* call, const Place& place = Place::here()) {
   if (status == CUDNN_STATUS_SUCCESS) return;
+  // The next launch must not find what this call has left.
+  static_cast<void>(cudaGetLastError());
   char detail[256] = "";
   cudnnGetLastErrorString(detail, sizeof(detail));
   fail<BackendError>(call, ": ", cudnnGetErrorString(status), " (", place.file, ":", place.line,
