@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -59,6 +60,8 @@ struct Recording {
     HostQueue::enqueue(Command{key, arrays});
   }
   static std::ptrdiff_t runs(int number) { return std::ranges::count(enqueued, number); }
+  static inline std::string machine_name = "a machine";
+  static std::string machine() { return machine_name; }
   template <class F>
   static double elapsed(const F& f) {
     last = 0;
@@ -289,6 +292,31 @@ TEST(ConvolutionRace, LeavesAStepThatIsNotedAlone) {
   EXPECT_EQ(std::as_const(arrays.y).data()[0], 0.0f) << "nothing of it has begun";
   step.run({});
   EXPECT_EQ(std::as_const(arrays.y).data()[0], 2.0f);
+}
+
+TEST(ConvolutionRace, IsNotRunWhereATableOfTheSameMachineHasItsResult) {
+  using Race = ConvolutionRace<Recording>;
+  Recording::start({slow, quick}, {{0, 3.0}, {1, 2.0}, {2, 1.0}});
+  ConvolutionKey key;
+  key.problem = new_problem();
+  key.problem.layout = ImageLayout::channels_last;
+  key.pass = ConvolutionPass::data;
+  key.bias = true;
+  ConvolutionAlgorithm odd{true, true, 7, 3, 12345};
+  Race other;
+  other.choose(key, [&](const auto&) { return std::optional(odd); });
+  const auto no_race = [](const auto&) {
+    ADD_FAILURE() << "there is a race";
+    return std::optional<ConvolutionAlgorithm>();
+  };
+  Race restored;
+  restored.restore("a machine", other.words());
+  EXPECT_EQ(restored.words(), other.words());
+  EXPECT_EQ(restored.choose(key, no_race), odd);
+
+  Race elsewhere;
+  elsewhere.restore("another machine", other.words());
+  EXPECT_TRUE(elsewhere.words().empty());
 }
 
 /// A library that is always faster; with a bias in the same pass, or without.

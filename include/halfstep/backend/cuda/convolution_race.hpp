@@ -4,10 +4,14 @@
 #include <halfstep/numeric/numeric_traits.hpp>
 #include <halfstep/ops/convolution.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
 #include <vector>
@@ -33,30 +37,27 @@ struct ConvolutionKey {
   bool deterministic = false;  ///< chosen by rule, never by a race
 
   friend bool operator==(const ConvolutionKey&, const ConvolutionKey&) = default;
-  std::uint64_t hash() const {
-    const ConvolutionProblem& p = problem;
-    return hash_of({p.batch,
-                    p.channels,
-                    p.filters,
-                    p.groups,
-                    p.input.height,
-                    p.input.width,
-                    p.kernel.height,
-                    p.kernel.width,
-                    p.stride.height,
-                    p.stride.width,
-                    p.padding.height,
-                    p.padding.width,
-                    p.dilation.height,
-                    p.dilation.width,
-                    static_cast<Index>(p.layout),
-                    static_cast<Index>(pass),
-                    static_cast<Index>(storage),
-                    tf32,
-                    bias,
-                    accumulate,
-                    deterministic});
+
+  /// Calls f with each number that makes the key: what tables compare and files hold.
+  template <class Key, class F>
+  static void for_each_number(Key& key, const F& f) {
+    auto& p = key.problem;
+    const auto each = [&](auto&... numbers) { (f(numbers), ...); };
+    each(p.batch, p.channels, p.filters, p.groups, p.input.height, p.input.width, p.output.height,
+         p.output.width, p.kernel.height, p.kernel.width, p.stride.height, p.stride.width,
+         p.padding.height, p.padding.width, p.dilation.height, p.dilation.width, p.layout);
+    each(key.pass, key.storage, key.tf32, key.bias, key.accumulate, key.deterministic);
   }
+  static constexpr std::size_t count = 23;
+
+  struct Hash {
+    std::size_t operator()(const ConvolutionKey& key) const {
+      std::array<std::int64_t, count> numbers;
+      auto to = numbers.begin();
+      for_each_number(key, [&](const auto& x) { *to++ = static_cast<std::int64_t>(x); });
+      return static_cast<std::size_t>(hash_of(numbers));
+    }
+  };
 };
 
 /// A way to compute a convolution: as products of windows, or by the library's algorithm of this
@@ -69,14 +70,25 @@ struct ConvolutionAlgorithm {
   std::size_t workspace_bytes = 0;
 
   friend bool operator==(const ConvolutionAlgorithm&, const ConvolutionAlgorithm&) = default;
+
+  template <class Algorithm, class F>
+  static void for_each_number(Algorithm& algorithm, const F& f) {
+    f(algorithm.of_library);
+    f(algorithm.adds_bias);
+    f(algorithm.number);
+    f(algorithm.math);
+    f(algorithm.workspace_bytes);
+  }
+  static constexpr std::size_t count = 5;
 };
 
 /// The algorithms of the process's convolutions, each chosen once: the fastest of the library's and
-/// of products of windows, or, of a deterministic key, the first that the library names.
+/// of products of windows, or, of a deterministic key, the first that the library names. Choices
+/// are saved with checkpoints.
 ///
 /// @tparam Library  `static std::vector<ConvolutionAlgorithm> algorithms(const ConvolutionKey&)`:
 ///                  those that give the same bits in every run, likely ones first; none where it
-///                  cannot do it
+///                  cannot do it. `static std::string machine()`: what they are valid for
 template <class Library>
 class ConvolutionRace {
  public:
@@ -96,14 +108,44 @@ class ConvolutionRace {
     return chosen_.emplace(key, first_choice(key, race)).first->second;
   }
 
- private:
-  static constexpr std::size_t largest = 4096;
-  struct Hash {
-    std::size_t operator()(const ConvolutionKey& key) const {
-      return static_cast<std::size_t>(key.hash());
+  /// The table as a file holds it, in an order that depends on nothing else.
+  std::vector<std::int64_t> words() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<Row> rows;
+    for (const auto& [key, algorithm] : chosen_) {
+      Row& row = rows.emplace_back();
+      auto to = row.begin();
+      const auto write = [&](const auto& x) { *to++ = static_cast<std::int64_t>(x); };
+      ConvolutionKey::for_each_number(key, write);
+      ConvolutionAlgorithm::for_each_number(algorithm, write);
     }
-  };
+    std::sort(rows.begin(), rows.end());
+    std::vector<std::int64_t> words;
+    for (const Row& row : rows) words.insert(words.end(), row.begin(), row.end());
+    return words;
+  }
+  static constexpr std::size_t words_of_a_plan =
+      ConvolutionKey::count + ConvolutionAlgorithm::count;
+  static std::string machine() { return Library::machine(); }
 
+  /// Takes a table's choices in the place of its own of the same keys. One of another GPU or
+  /// version of the library is none.
+  void restore(std::string_view machine, const std::vector<std::int64_t>& words) {
+    if (machine != Library::machine() || words.size() % words_of_a_plan != 0) return;
+    const std::lock_guard lock(mutex_);
+    for (auto from = words.begin(); from != words.end() && chosen_.size() < largest;) {
+      const auto read = [&]<class T>(T& x) { x = static_cast<T>(*from++); };
+      ConvolutionKey key;
+      ConvolutionAlgorithm algorithm;
+      ConvolutionKey::for_each_number(key, read);
+      ConvolutionAlgorithm::for_each_number(algorithm, read);
+      chosen_.insert_or_assign(key, algorithm);
+    }
+  }
+
+ private:
+  using Row = std::array<std::int64_t, words_of_a_plan>;
+  static constexpr std::size_t largest = 4096;
   template <class Race>
   static ConvolutionAlgorithm first_choice(const ConvolutionKey& key, const Race& race) {
     std::vector<ConvolutionAlgorithm> candidates = Library::algorithms(key);
@@ -115,8 +157,8 @@ class ConvolutionRace {
     return race(candidates).value_or(candidates.front());
   }
 
-  std::mutex mutex_;
-  std::unordered_map<ConvolutionKey, ConvolutionAlgorithm, Hash> chosen_;
+  mutable std::mutex mutex_;
+  std::unordered_map<ConvolutionKey, ConvolutionAlgorithm, ConvolutionKey::Hash> chosen_;
 };
 
 }  // namespace halfstep

@@ -4,6 +4,7 @@
 #include <halfstep/backend/cuda/matmul.hpp>
 
 #include <future>
+#include <string>
 #include <unordered_map>
 
 #if defined(__CUDACC__)
@@ -40,6 +41,9 @@ struct Cudnn {
   static double elapsed(const F& f) {
     return MatmulRuntime::elapsed(f);
   }
+  static std::string machine() {
+    return Library::machine() + ", cuDNN " + std::to_string(cudnnGetVersion());
+  }
   template <class F>
   static auto apart(const F& f) {
     int device = 0;
@@ -55,15 +59,11 @@ struct Cudnn {
  private:
   friend ConvolutionCommand;
 
-  struct Hash {
-    std::size_t operator()(const ConvolutionKey& key) const {
-      return static_cast<std::size_t>(key.hash());
-    }
-  };
   /// Descriptions of convolutions; whoever asks holds the library's mutex.
   static ConvolutionPlan& plan(const ConvolutionKey& key) {
     constexpr std::size_t largest = 4096;
-    static auto* const plans = new std::unordered_map<ConvolutionKey, ConvolutionPlan, Hash>;
+    static auto* const plans =
+        new std::unordered_map<ConvolutionKey, ConvolutionPlan, ConvolutionKey::Hash>;
     const auto found = plans->find(key);
     if (found != plans->end()) return found->second;
     // Shapes that never come back must not fill the memory.
