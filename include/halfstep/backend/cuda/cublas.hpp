@@ -1,6 +1,9 @@
 #pragma once
 
 #include <halfstep/backend/cuda/architecture.hpp>
+#if defined(HALFSTEP_CUDNN)
+#include <halfstep/backend/cuda/cudnn.hpp>
+#endif
 #include <halfstep/backend/cuda/mailbox.hpp>
 #include <halfstep/backend/cuda/products.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
@@ -16,8 +19,17 @@
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
-/// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
-struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
+namespace cuda {
+#if defined(HALFSTEP_CUDNN)
+using Operations = LibraryConvolutions<grid::Operations<Queue, Products>, Cudnn>;
+#else
+using Operations = grid::Operations<Queue, Products>;
+#endif
+}  // namespace cuda
+
+/// NVIDIA GPUs: products on tensor cores through cuBLASLt, convolutions through cuDNN where the
+/// target halfstep::cudnn is linked and it is faster, all else in own kernels.
+struct Cublas : cuda::Operations, cuda::Products {
   static constexpr std::string_view name = "cuda";
   using Uploader = cuda::Uploader<cuda::UploadRuntime>;
   static Mailbox mailbox() { return cuda::mailbox(); }
