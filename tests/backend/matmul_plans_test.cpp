@@ -59,7 +59,9 @@ struct Recorded {
     fused.push_back(call.key.epilogue != Epilogue::none);
     try_multiply(call, algorithm);
   }
-  static void begin_race() { ++races; }
+  struct Race {
+    Race() { ++races; }
+  };
   template <class F>
   static double elapsed(const F& f) {
     const double start = now;

@@ -56,8 +56,8 @@ struct RandomNumbers {
 ///
 /// @tparam Grid     grid::Operations, or what derives from it
 /// @tparam Library  `algorithms(key)`; `enqueue(key, algorithm, arrays)`, on Grid's queue;
-///                  `elapsed(f)`, see fastest(); `apart(f)`, the result of f() on a thread of its
-///                  own
+///                  `elapsed(f)`, see fastest(); `AtOnce`, a scope in which that queue notes
+///                  nothing
 /// @numerics  products in S, sums in FP32, one rounding at the store; two where both a bias and
 ///            what was there are added
 template <class Grid, class Library>
@@ -117,16 +117,13 @@ struct LibraryConvolutions : Grid {
     } else {
       if (!suits(call)) return by_windows(call);
       const auto race = [&](const std::vector<ConvolutionAlgorithm>& candidates) {
-        // What this thread has noted of a step may not have begun, and its memory is not free: the
-        // race has a thread, and arrays, of its own.
-        return Library::apart([&]() -> std::optional<ConvolutionAlgorithm> {
-          try {
-            const Trial<Compute, S> trial(key);
-            return fastest<Library>(candidates, trial);
-          } catch (const BackendError&) {
-            return std::nullopt;  // there is no memory for it
-          }
-        });
+        const typename Library::AtOnce now;  // what is measured is not noted
+        try {
+          const Trial<Compute, S> trial(key);
+          return fastest<Library>(candidates, trial);
+        } catch (const BackendError&) {
+          return std::optional<ConvolutionAlgorithm>();  // there is no memory for it
+        }
       };
       perform(call, ConvolutionRace<Library>::shared().choose(key, race));
     }

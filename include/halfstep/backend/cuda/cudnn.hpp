@@ -3,7 +3,6 @@
 #include <halfstep/backend/cuda/convolution_plan.hpp>
 #include <halfstep/backend/cuda/matmul.hpp>
 
-#include <future>
 #include <string>
 #include <unordered_map>
 
@@ -44,17 +43,7 @@ struct Cudnn {
   static std::string machine() {
     return Library::machine() + ", cuDNN " + std::to_string(cudnnGetVersion());
   }
-  template <class F>
-  static auto apart(const F& f) {
-    int device = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
-    return std::async(std::launch::async,
-                      [&] {
-                        check(cudaSetDevice(device), "cudaSetDevice");
-                        return f();
-                      })
-        .get();
-  }
+  using AtOnce = grid::Enqueue<cudaStream_t>::AtOnce;
 
  private:
   friend ConvolutionCommand;
