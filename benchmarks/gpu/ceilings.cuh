@@ -23,19 +23,28 @@ class DeviceCopy {
 
 /// The exclusive or of n words of 16 bytes: a read and next to no arithmetic. Four loads are under
 /// way at once.
-inline __global__ void read_words(halfstep::Index n, const uint4* words, unsigned* out) {
-  const halfstep::Index stride = halfstep::Index{gridDim.x} * blockDim.x;
-  unsigned sum = 0;
-  halfstep::Index i = halfstep::Index{blockIdx.x} * blockDim.x + threadIdx.x;
-  for (; i + 3 * stride < n; i += 4 * stride) {
-    const uint4 four[4] = {words[i], words[i + stride], words[i + 2 * stride],
-                           words[i + 3 * stride]};
-    for (const uint4& w : four) sum ^= w.x ^ w.y ^ w.z ^ w.w;
+struct ReadWords {
+  halfstep::Index n;
+  const uint4* words;
+  unsigned* out;
+
+  template <class Block>
+  __device__ void operator()(Block& block) const {
+    block.own([&](int thread) {
+      const halfstep::Index stride = block.blocks() * block.threads();
+      const halfstep::Index first = block.index() * block.threads() + thread;
+      unsigned sum = 0;
+      halfstep::Index i = first;
+      for (; i + 3 * stride < n; i += 4 * stride) {
+        const uint4 four[4] = {words[i], words[i + stride], words[i + 2 * stride],
+                               words[i + 3 * stride]};
+        for (const uint4& w : four) sum ^= w.x ^ w.y ^ w.z ^ w.w;
+      }
+      for (; i < n; i += stride) sum ^= words[i].x ^ words[i].y ^ words[i].z ^ words[i].w;
+      out[first] = sum;  // or the compiler would read nothing
+    });
   }
-  for (; i < n; i += stride) sum ^= words[i].x ^ words[i].y ^ words[i].z ^ words[i].w;
-  // Written, or the compiler would read nothing.
-  out[halfstep::Index{blockIdx.x} * blockDim.x + threadIdx.x] = sum;
-}
+};
 
 /// A plain read of `bytes`, a multiple of 16.
 class DeviceRead {
@@ -46,19 +55,18 @@ class DeviceRead {
     cuda::check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0),
                 "cudaDeviceGetAttribute");
     blocks_ = 8 * processors;
-    out_ = halfstep::TensorOf<std::int32_t, GpuBackend>({halfstep::Index{blocks_} * threads});
+    out_ = halfstep::TensorOf<std::int32_t, GpuBackend>({blocks_ * threads});
   }
   void operator()(int) {
-    read_words<<<static_cast<unsigned>(blocks_), threads, 0, cuda::Stream::shared().get()>>>(
-        words_, from_, reinterpret_cast<unsigned*>(out_.data()));
-    cuda::check(cudaGetLastError(), "read_words");
+    cuda::Queue::launch({blocks_, threads},
+                        ReadWords{words_, from_, reinterpret_cast<unsigned*>(out_.data())});
   }
 
  private:
   static constexpr int threads = 256;
   const uint4* from_;
   halfstep::Index words_;
-  int blocks_ = 0;
+  halfstep::Index blocks_ = 0;
   halfstep::TensorOf<std::int32_t, GpuBackend> out_;
 };
 
