@@ -15,8 +15,8 @@
 #include <type_traits>
 
 #if defined(HALFSTEP_CUDA)
-// By its name alone: the units that nvcc compiles have what is behind it.
-namespace halfstep::backend {
+// Units that nvcc compiles know the whole class; the others only pass its name on.
+namespace halfstep::inline HALFSTEP_ABI::backend {
 struct Cublas;
 }
 #endif
