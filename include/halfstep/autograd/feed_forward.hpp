@@ -97,11 +97,8 @@ Variable<S, B> feed_forward(const Variable<S, B>& x, const Variable<S, B>& in_we
           autograd::Slot<S, B>* to_in_bias, autograd::Slot<S, B>* to_out_weight,
           autograd::Slot<S, B>* to_out_bias) mutable {
         const auto [rows, in, hidden_units, out] = extents;
-        if (to_out_weight != nullptr)  // [rows, out]^T [rows, hidden]
-          autograd::product_into<Sum, S, B>(
-              {.m = out, .n = hidden_units, .k = rows, .transpose_a = true}, g, hidden,
-              to_out_weight->destination());
-        if (to_out_bias != nullptr) autograd::pass_on(*to_out_bias, g);
+        autograd::linear_gradients<Sum, S, B>(rows, out, hidden_units, g, hidden, to_out_weight,
+                                              to_out_bias);
         if (to_x == nullptr && to_in_weight == nullptr && to_in_bias == nullptr) return;
 
         // The gradient of what the activation is taken of: [rows, out] [out, hidden]. GELU's hidden

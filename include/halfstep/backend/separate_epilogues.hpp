@@ -7,6 +7,14 @@
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
+/// sums[i] (+)= the sum of op(a)'s row i.
+template <class B, class In, class Out>
+void sum_rows_of_a(const GemmProblem& p, const In* a, Out* sums, bool add) {
+  ReduceProblem rows{.outer = p.m, .reduced = p.k, .accumulate = add};
+  if (p.transpose_a) rows = {.reduced = p.k, .inner = p.m, .accumulate = add};
+  B::template reduce<Reduction::sum>(rows, formulas::Identity{}, sums, a);
+}
+
 /// A product and what follows it, as passes of their own: the epilogues of a backend that fuses
 /// none, and what fused ones are measured and tested against. See ops/backend.hpp.
 ///
@@ -34,6 +42,13 @@ struct SeparateEpilogues {
   static void gemm_relu_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* after,
                                  T* bias_gradient, bool add_to_bias) {
     gemm_backward<Compute, formulas::Relu>(p, a, b, c, after, bias_gradient, add_to_bias);
+  }
+
+  template <class Compute, class In, class Out>
+  static void gemm_bias_gradient(const GemmProblem& p, const In* a, const In* b, Out* c,
+                                 Out* bias_gradient, bool add_to_bias) {
+    B::template gemm<Compute>(p, a, b, c, static_cast<const In*>(nullptr));
+    sum_rows_of_a<B>(p, a, bias_gradient, add_to_bias);
   }
 
  private:

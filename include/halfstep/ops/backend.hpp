@@ -60,6 +60,14 @@ struct StridedCopy {
   bool accumulate = false;
 };
 
+/// A functor for `once` that counts over many parts, which a device may share among threads.
+template <class F>
+concept CountsParts = requires(const F& f, Index i) {
+  { f.parts() } -> std::same_as<Index>;
+  { f.part(i) } -> std::same_as<Index>;
+  f.finish(i);
+};
+
 /// What runs operations on the tensors of a device. A backend is a class without state; it offers
 /// these static functions, whose callers have checked shapes (T, In, Out: storage types):
 ///
@@ -74,6 +82,10 @@ struct StridedCopy {
 ///       c = gelu'(before) (op(a) op(b)); bias_gradient [n] = (or +=) c summed over its rows, or
 ///       null
 ///   gemm_relu_backward<Compute>(problem, a, b, c, const T* after, bias_gradient, add_to_bias)
+///   gemm_bias_gradient<Compute>(problem, const T* a, const T* b, T* c, T* bias_gradient,
+///                               bool add_to_bias)
+///       c as gemm; bias_gradient (+)= the sums of op(a)'s rows, [m]: what a weight's gradient and
+///       its bias's have in common, where op(a) is the transposed upstream
 ///       the same with relu's derivative, 1 where `after` > 0; see separate_epilogues.hpp for all 3
 ///   convolve<Compute>(const ConvolutionProblem&, const S* x, const S* weight, const S* bias, S* y,
 ///                     bool accumulate)      bias: [filters] or null; products as has_gemm says
@@ -129,7 +141,8 @@ struct StridedCopy {
 ///       one read: adds to the sum of squares, raises the flag; see finite_check.hpp
 ///   count_exponents(Index n, const T* x, const ExponentScale&, ExponentCounts* into)
 ///       one read: adds how many numbers have which exponent; see exponent_counts.hpp
-///   once(const F& f)               runs f() on the device, in order with everything else
+///   once(const F& f)               runs f() on the device, in order with everything else; where f
+///       CountsParts, f.finish(sum over i in [0, f.parts()) of f.part(i)), which is the same
 ///   upload(std::span<const T> from, T* to), download(const T* from, std::span<T> to)
 ///       download waits; upload may not (the source is copied first)
 ///   copy(Index n, const T* from, T* to)

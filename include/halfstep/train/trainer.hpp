@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/continue_from.hpp>
+#include <halfstep/backend/deterministic_scope.hpp>
 #include <halfstep/data/loader_position.hpp>
 #include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/continue_optimizer.hpp>
@@ -40,6 +41,9 @@ struct TrainerSettings {
   /// Whether a backend that has graphs (CUDA's) runs a step as one launch. The step's body still
   /// runs each time; it may not read values of the device, and what it does is noted first.
   bool graph = true;
+  /// Whether a backend that races the ways to do something takes the first one instead: the same
+  /// bits in every process on the same machine, without a table of plans.
+  bool deterministic = false;
 };
 
 /// Trains a model: forward, backward, loss scaling, clipping and the update, as the model's
@@ -230,6 +234,7 @@ class Trainer {
 
   template <class Step>
   StepReport<Backend> watched(const Step& step) {
+    const backend::DeterministicScope deterministic(settings_.deterministic);
     const auto run = [&] { return runner_.run(settings_.graph, step); };
     StepReport<Backend> report = telemetry_ == nullptr
                                      ? run()

@@ -2,6 +2,7 @@
 
 #include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/grid/operations.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 #include <halfstep/ops/formulas_activation.hpp>
 #include <halfstep/ops/formulas_arithmetic.hpp>
 #include <halfstep/precision/product.hpp>
@@ -162,11 +163,7 @@ struct Products {
   template <class Compute, class In, class Out>
   static void gemm_bias_gradient(const GemmProblem& p, const In* a, const In* b, Out* c,
                                  Out* bias_gradient, bool add_to_bias) {
-    const auto sum_rows = [&](Out*, Out* sums) {
-      ReduceProblem rows{.outer = p.m, .reduced = p.k, .accumulate = add_to_bias};
-      if (p.transpose_a) rows = {.reduced = p.k, .inner = p.m, .accumulate = add_to_bias};
-      Passes::template reduce<Reduction::sum>(rows, formulas::Identity(), sums, a);
-    };
+    const auto sum_rows = [&](Out*, Out* sums) { sum_rows_of_a<Passes>(p, a, sums, add_to_bias); };
     if (p.m * p.n * p.k == 0) {
       gemm<Compute>(p, a, b, c, static_cast<const In*>(nullptr));
       return sum_rows(c, bias_gradient);
