@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/cuda/products.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
 #include <halfstep/backend/cuda/visit_plans.hpp>
@@ -12,8 +13,12 @@
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
+namespace cuda {
+using CublasProducts = Products<Queue, MatmulRuntime>;
+}  // namespace cuda
+
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
-struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
+struct Cublas : grid::Operations<cuda::Queue, cuda::CublasProducts>, cuda::CublasProducts {
   static constexpr std::string_view name = "cuda";
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
@@ -21,7 +26,7 @@ struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
   /// the visitor leaves there: a checkpoint's, if it is of this kind of GPU. Waits.
   template <class Visitor>
   static void visit_plans(Visitor&& visitor) {
-    cuda::visit_plans<Cublas>(cuda::matmul_plans(), visitor);
+    cuda::visit_plans<Cublas>(Plans::shared(), visitor);
   }
 };
 

@@ -86,14 +86,16 @@ struct MatmulRuntime {
     Queue::clear(memory.size(), memory.data());
     return memory;
   }
+  /// @throws PrecisionError  BF16 on a GPU that is older than Ampere
+  static void require(MatmulNumber number) {
+    const int architecture = Stream::shared().architecture();
+    if (number == MatmulNumber::bfloat16 && architecture < 80)
+      fail<PrecisionError>("this GPU multiplies no BF16: its compute capability is ",
+                           architecture / 10, ".", architecture % 10,
+                           " and 8.0 is needed; choose MixedFp16");
+  }
   static std::string machine() { return Library::machine(); }
 };
-
-/// The plans of the process.
-inline MatmulPlans<MatmulRuntime>& matmul_plans() {
-  static auto* const plans = new MatmulPlans<MatmulRuntime>;
-  return *plans;
-}
 
 }  // namespace halfstep::inline HALFSTEP_ABI::backend::cuda
 #endif

@@ -34,12 +34,19 @@ struct BiasGradient {
 ///   `void begin_race()`  all that was asked for is on its way; throws where a race cannot be
 ///   `double elapsed(f)`  see fastest()
 ///   `Scratch scratch(bytes)`  cleared memory with `data()`
+///   `void require(number)`  throws where the device multiplies no such numbers
 ///   `std::string machine()`  what the algorithms are valid for
 template <class Runtime>
 class MatmulPlans {
  public:
   /// Shapes that never come back (sentences of every length) must not fill the memory.
   static constexpr std::size_t largest = 4096;
+
+  /// The process's.
+  static MatmulPlans& shared() {
+    static auto* const plans = new MatmulPlans;
+    return *plans;
+  }
 
   /// Multiplies, and then lets `passes(fused, c, bias_gradient)` do what the product did not: all
   /// of the epilogue, or what is left where it was fused.

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <halfstep/backend/cuda/matmul.hpp>
+#include <halfstep/backend/cuda/matmul_plans.hpp>
 #include <halfstep/backend/grid/operations.hpp>
 #include <halfstep/ops/formulas_activation.hpp>
 #include <halfstep/ops/formulas_arithmetic.hpp>
 #include <halfstep/precision/product.hpp>
 
-#if defined(__CUDACC__)
 namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
 
 /// x = max(x, 0), NaN stays NaN.
@@ -38,18 +37,24 @@ struct AddTo {
   }
 };
 
-/// Matrix products through cuBLASLt, each the fastest of what its plans' race has found: what
-/// follows a product in its epilogue, or by separate passes.
+/// Matrix products by a MatmulPlans of cuBLASLt, each the fastest of what its plans' race has
+/// found: what follows a product in its epilogue, or by separate passes.
 ///
 /// ReLU is a separate pass in any case. Its epilogue is max(x, 0), and cuBLASLt does not say what
-/// that is of NaN; most of NVIDIA's own kernels take 0, which would hide from the loss scaler that
-/// a step must be skipped. Without it nobody writes the bit mask that its backward epilogue reads:
-/// the order of the bits is cuBLASLt's own affair. GELU and all backward epilogues multiply, so
-/// that NaN stays.
+/// that is of NaN; the GPU's max instruction, unless told otherwise, makes it 0, which would hide
+/// from the loss scaler that a step must be skipped. Without that epilogue nobody writes the bit
+/// mask that its backward one reads: the order of its bits is not documented. GELU and its backward
+/// multiply by what was NaN.
 ///
 /// @numerics  products on tensor cores, sums in FP32 that truncate: 2^-22 is the roundoff to count
 ///            with. A fused epilogue rounds once, to C; separate passes round before it as well.
+///
+/// @tparam Queue    what runs the passes: see grid::Operations
+/// @tparam Runtime  what multiplies on the same queue: see MatmulPlans
+template <class Queue, class Runtime>
 struct Products {
+  using Plans = MatmulPlans<Runtime>;
+
   /// FP32, TF32, FP16 and BF16 with FP32 sums, FP64; 16-bit operands may leave FP32 results.
   template <class In, class Compute, class Out>
   static constexpr bool has_gemm =
@@ -78,7 +83,7 @@ struct Products {
     // A bias of another type than C's is added by itself.
     if constexpr (std::is_same_v<Bias, Out>)
       if (bias != nullptr) set_bias(call, const_cast<Out*>(bias));
-    matmul_plans().run(call, {}, [&](bool fused, void* to, void*) {
+    Plans::shared().run(call, {}, [&](bool fused, void* to, void*) {
       finish(bias != nullptr && !fused, static_cast<Out*>(to));
     });
   }
@@ -107,7 +112,7 @@ struct Products {
     call.key.epilogue = Epilogue::gelu;
     if (bias != nullptr) set_bias(call, const_cast<T*>(bias));
     if (before != nullptr) set_before(call, before);
-    matmul_plans().run(call, {}, [&](bool fused, void* to, void*) {
+    Plans::shared().run(call, {}, [&](bool fused, void* to, void*) {
       T* const c_now = static_cast<T*>(to);
       if (!fused) activate(before == nullptr ? c_now : before, c_now);
     });
@@ -192,7 +197,7 @@ struct Products {
   template <class Compute, class In, class Out>
   static MatmulCall call_of(const GemmProblem& p, const In* a, const In* b, Out* c) {
     static_assert(has_gemm<In, Compute, Out>);
-    if constexpr (std::is_same_v<In, bfloat16>) require_bfloat16();
+    Runtime::require(number<In>);
     MatmulCall call;
     MatmulKey& key = call.key;
     key.batch = p.batch, key.m = p.m, key.n = p.n, key.k = p.k;
@@ -225,12 +230,12 @@ struct Products {
   static void run_with_bias_gradient(MatmulCall& call, Index n, T* bias_gradient, bool add,
                                      const Separate& separate) {
     add = add && bias_gradient != nullptr;
-    Tensor<T, device::Cuda> sums;
-    if (add) sums = Tensor<T, device::Cuda>(Shape{n});
+    Tensor<T, typename Queue::Device> sums;
+    if (add) sums = Tensor<T, typename Queue::Device>(Shape{n});
     T* const written = add ? sums.data() : bias_gradient;
     if (written != nullptr) set_bias(call, written);
     const BiasGradient to{bias_gradient, static_cast<std::size_t>(n) * sizeof(T), add};
-    matmul_plans().run(call, to, [&](bool fused, void* c, void* total) {
+    Plans::shared().run(call, to, [&](bool fused, void* c, void* total) {
       if (!fused)
         separate(static_cast<T*>(c), static_cast<T*>(total));
       else if (add)
@@ -244,16 +249,6 @@ struct Products {
     const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add};
     Passes::template reduce<Reduction::sum>(columns, formulas::Identity(), sums, c);
   }
-
-  /// @throws PrecisionError  the GPU is older than Ampere
-  static void require_bfloat16() {
-    const int architecture = Stream::shared().architecture();
-    if (architecture < 80)
-      fail<PrecisionError>("this GPU multiplies no BF16: its compute capability is ",
-                           architecture / 10, ".", architecture % 10,
-                           " and 8.0 is needed; choose MixedFp16");
-  }
 };
 
 }  // namespace halfstep::inline HALFSTEP_ABI::backend::cuda
-#endif
