@@ -1,6 +1,8 @@
 #include <halfstep/backend/cuda/products.hpp>
 #include <halfstep/backend/grid/host_grid.hpp>
 
+#include "epilogue_checks.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,7 +26,7 @@ struct HostCublas {
 
   static std::vector<MatmulAlgorithm> candidates(const MatmulKey&) { return {{}}; }
   static bool accepts(const MatmulKey&, const MatmulAlgorithm&) { return true; }
-  static void begin_race() {}
+  using Race = backend::grid::Enqueue<backend::grid::HostStream>::AtOnce;
   static void require(MatmulNumber) {}
   static std::string machine() { return "host"; }
   template <class F>
@@ -46,17 +48,23 @@ struct HostCublas {
       multiply_as<float, float>(call);
     else if (call.key.in == MatmulNumber::float64)
       multiply_as<double, double>(call);
+    else if (call.key.in == MatmulNumber::float16)
+      multiply_as<float16, float16>(call);
     else if (call.key.out == MatmulNumber::bfloat16)
       multiply_as<bfloat16, bfloat16>(call);
     else
       multiply_as<bfloat16, float>(call);
     return true;
   }
-  static void multiply(const MatmulCall& call, const MatmulAlgorithm& algorithm) {
-    try_multiply(call, algorithm);
+  static void multiply(const MatmulCall& call, const MatmulAlgorithm&) {
+    HostQueue::enqueue(Command{call});
   }
 
  private:
+  struct Command {
+    MatmulCall call;
+    void operator()(backend::grid::HostStream) const { try_multiply(call, {}); }
+  };
   template <class In, class Out>
   static void multiply_as(const MatmulCall& call) {
     using N = typename numeric_traits<In>::compute;
@@ -82,7 +90,7 @@ struct HostCublas {
       if (key.accumulate) x += static_cast<N>(call.beta) * storage_cast<N>(c[i]);
       if (key.bias && key.epilogue <= Epilogue::gelu) x += storage_cast<N>(bias[column]);
       if (key.epilogue == Epilogue::gelu) {
-        if (key.before) before[i] = storage_cast<Out>(x);
+        before[i] = storage_cast<Out>(x);
         x = formulas::GeluTanh()(x);
       }
       if (key.epilogue == Epilogue::gelu_backward) {
@@ -103,12 +111,18 @@ struct HostCublas {
   }
 };
 
+/// What Cublas is, of these.
+template <bool FusedWins>
+struct OnHost : backend::grid::Operations<HostQueue, Products<HostQueue, HostCublas<FusedWins>>>,
+                Products<HostQueue, HostCublas<FusedWins>> {
+  static constexpr std::string_view name = "cublas_on_host";
+};
+
 template <class T, bool FusedWins>
 struct Case {
   using Number = T;
-  using N = typename numeric_traits<T>::compute;
   using Runtime = HostCublas<FusedWins>;
-  using Products = backend::cuda::Products<HostQueue, Runtime>;
+  using Backend = OnHost<FusedWins>;
   static constexpr bool fused_wins = FusedWins;
 };
 
@@ -117,8 +131,7 @@ template <class Case>
 class EveryProduct : public testing::Test {
  protected:
   using T = typename Case::Number;
-  using N = typename Case::N;
-  using Products = typename Case::Products;
+  using N = Compute<T>;
   static constexpr Index m = 24, n = 16, k = 8;
   static constexpr std::size_t size = m * n;
 
@@ -159,23 +172,6 @@ class EveryProduct : public testing::Test {
     f();
     EXPECT_EQ(std::vector<int>(std::begin(products), std::end(products)), expected);
   }
-  /// Sums of c's columns, which c's numbers were rounded to before or after.
-  static void expect_sums(const std::vector<N>& terms, double start, const std::vector<T>& sums) {
-    for (std::size_t column = 0; column < n; ++column) {
-      double sum = start, size_of_terms = std::abs(start);
-      for (std::size_t row = 0; row < m; ++row) {
-        const auto term = static_cast<double>(terms[row * n + column]);
-        sum += term;
-        size_of_terms += std::abs(term);
-      }
-      const double found = static_cast<double>(storage_cast<N>(sums[column]));
-      // Each term rounded to T, its sum in m roundings of N, and rounded to T at most twice.
-      const double bound =
-          (3 * numeric_traits<T>::unit_roundoff + m * numeric_traits<N>::unit_roundoff) *
-          size_of_terms * (1 + 4 * numeric_traits<T>::unit_roundoff);
-      EXPECT_LE(std::abs(found - sum), bound) << column;
-    }
-  }
 };
 using Cases = testing::Types<Case<float, true>, Case<float, false>, Case<bfloat16, true>,
                              Case<bfloat16, false>>;
@@ -188,12 +184,12 @@ TYPED_TEST(EveryProduct, AddsABiasAndClampsBelow) {
     auto c = this->unwritten();
     if (activation == Activation::none)
       this->expect_way(1, 0, [&] {
-        TypeParam::Products::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
-                                                  this->bias.data());
+        TypeParam::Backend::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                                 this->bias.data());
       });
     else
-      TypeParam::Products::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
-                                                this->bias.data());
+      TypeParam::Backend::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                               this->bias.data());
     auto expected = this->product(true);
     for (auto& x : expected)
       if (activation == Activation::relu) x = std::max(x, 0.0f);
@@ -202,8 +198,8 @@ TYPED_TEST(EveryProduct, AddsABiasAndClampsBelow) {
   // NaN in a row of a: the loss scaler must see it.
   this->a[0] = storage_cast<T>(std::numeric_limits<float>::quiet_NaN());
   auto c = this->unwritten();
-  TypeParam::Products::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
-                                            this->bias.data());
+  TypeParam::Backend::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                           this->bias.data());
   for (Index i = 0; i < this->n; ++i)
     EXPECT_TRUE(std::isnan(storage_cast<float>(c[static_cast<std::size_t>(i)])));
 }
@@ -214,68 +210,30 @@ TYPED_TEST(EveryProduct, AddsToWhatIsThereOnceThoughItRaces) {
   auto c = this->integers(this->size, 4);
   auto expected = this->product(true, 2.0f);
   for (std::size_t i = 0; i < c.size(); ++i) expected[i] += storage_cast<float>(c[i]);
-  TypeParam::Products::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
-                                            this->bias.data());
+  TypeParam::Backend::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                           this->bias.data());
   EXPECT_EQ(this->numbers(c), expected);
 }
 
-TYPED_TEST(EveryProduct, KeepsWhatIsBeforeAGelu) {
+TYPED_TEST(EveryProduct, TakesTheFasterWayToAnEpilogue) {
   using T = typename TypeParam::Number;
   auto c = this->unwritten(), before = this->unwritten();
-  for (const bool keep : {true, false}) {
-    this->expect_way(2, 1, [&] {
-      c = this->unwritten();
-      TypeParam::Products::template gemm_gelu<float>(
-          this->p, this->a.data(), this->b.data(), c.data(), this->bias.data(),
-          keep ? before.data() : static_cast<T*>(nullptr));
-    });
-    const auto expected = this->product(true);
-    EXPECT_EQ(this->numbers(before), expected);
-    // What is before is an integer that T has: one rounding in either way.
-    for (std::size_t i = 0; i < c.size(); ++i)
-      EXPECT_EQ(storage_cast<float>(c[i]),
-                storage_cast<float>(storage_cast<T>(formulas::GeluTanh()(expected[i]))));
-  }
-}
-
-TYPED_TEST(EveryProduct, GoesBackThroughAGeluAndSumsTheBiasGradient) {
-  using T = typename TypeParam::Number;
-  const auto before = this->integers(this->size, 5);
-  auto terms = this->product(false);
-  for (std::size_t i = 0; i < terms.size(); ++i)
-    terms[i] = formulas::GeluTanh().backward(terms[i], storage_cast<float>(before[i]));
-  for (const bool add : {false, true}) {
-    auto c = this->unwritten(), sums = this->unwritten(static_cast<std::size_t>(this->n));
+  this->expect_way(2, 1, [&] {
+    TypeParam::Backend::template gemm_gelu<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                                  this->bias.data(), before.data());
+  });
+  EXPECT_EQ(this->numbers(before), this->product(true));
+  // What is before is an integer that T has: one rounding in either way.
+  for (std::size_t i = 0; i < c.size(); ++i)
+    EXPECT_EQ(
+        storage_cast<float>(c[i]),
+        storage_cast<float>(storage_cast<T>(formulas::GeluTanh()(storage_cast<float>(before[i])))));
+  std::vector<T> sums(static_cast<std::size_t>(this->n));
+  for (const bool add : {false, true})
     this->expect_way(2, 0, [&] {
-      if (add) std::fill(sums.begin(), sums.end(), storage_cast<T>(3.0f));
-      TypeParam::Products::template gemm_gelu_backward<float>(
+      TypeParam::Backend::template gemm_gelu_backward<float>(
           this->p, this->a.data(), this->b.data(), c.data(), before.data(), sums.data(), add);
     });
-    for (std::size_t i = 0; i < c.size(); ++i)
-      EXPECT_EQ(storage_cast<float>(c[i]), storage_cast<float>(storage_cast<T>(terms[i])));
-    this->expect_sums(terms, add ? 3.0 : 0.0, sums);
-  }
-  auto c = this->unwritten();
-  TypeParam::Products::template gemm_gelu_backward<float>(this->p, this->a.data(), this->b.data(),
-                                                          c.data(), before.data(),
-                                                          static_cast<T*>(nullptr), false);
-  EXPECT_EQ(storage_cast<float>(c.back()), storage_cast<float>(storage_cast<T>(terms.back())));
-}
-
-TYPED_TEST(EveryProduct, GoesBackThroughAReluAndSumsTheBiasGradient) {
-  using T = typename TypeParam::Number;
-  const auto after = this->integers(this->size, 6);
-  auto terms = this->product(false);
-  for (std::size_t i = 0; i < terms.size(); ++i)
-    if (!(storage_cast<float>(after[i]) > 0.0f)) terms[i] = 0.0f;
-  for (const bool add : {false, true}) {
-    auto c = this->unwritten();
-    auto sums = std::vector<T>(static_cast<std::size_t>(this->n), storage_cast<T>(3.0f));
-    TypeParam::Products::template gemm_relu_backward<float>(
-        this->p, this->a.data(), this->b.data(), c.data(), after.data(), sums.data(), add);
-    EXPECT_EQ(this->numbers(c), terms);
-    this->expect_sums(terms, add ? 3.0 : 0.0, sums);
-  }
 }
 
 TYPED_TEST(EveryProduct, BringsABiasGradientAlongWithAWeightGradient) {
@@ -291,8 +249,8 @@ TYPED_TEST(EveryProduct, BringsABiasGradientAlongWithAWeightGradient) {
         this->expect_way(2, 0, [&] {
           c.assign(this->size, storage_cast<Out>(1.0f));
           sums.assign(static_cast<std::size_t>(this->m), storage_cast<Out>(3.0f));
-          TypeParam::Products::template gemm_bias_gradient<float>(p, this->a.data(), this->b.data(),
-                                                                  c.data(), sums.data(), add);
+          TypeParam::Backend::template gemm_bias_gradient<float>(p, this->a.data(), this->b.data(),
+                                                                 c.data(), sums.data(), add);
         });
         std::vector<Out> expected(this->size, storage_cast<Out>(1.0f));
         Reference::gemm<float>(p, this->a.data(), this->b.data(), expected.data(),
@@ -318,26 +276,50 @@ TYPED_TEST(EveryProduct, OfNoProductsIsZeroAndItsBias) {
   this->p.k = 0;
   auto c = this->unwritten(), before = this->unwritten();
   auto sums = this->unwritten(static_cast<std::size_t>(this->n));
-  TypeParam::Products::template gemm_gelu<float>(this->p, this->a.data(), this->b.data(), c.data(),
-                                                 this->bias.data(), before.data());
+  TypeParam::Backend::template gemm_gelu<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                                this->bias.data(), before.data());
   for (std::size_t i = 0; i < c.size(); ++i)
     EXPECT_EQ(storage_cast<float>(before[i]),
               storage_cast<float>(this->bias[i % static_cast<std::size_t>(this->n)]));
-  TypeParam::Products::template gemm_gelu_backward<float>(
+  TypeParam::Backend::template gemm_gelu_backward<float>(
       this->p, this->a.data(), this->b.data(), c.data(), before.data(), sums.data(), false);
   EXPECT_EQ(this->numbers(c), std::vector<float>(this->size, 0.0f));
   for (const T& sum : sums) EXPECT_EQ(storage_cast<float>(sum), 0.0f);
 }
 
-TEST(ProductsOfDoubles, HaveNoEpilogues) {
-  using Doubles = Case<double, true>;
-  const std::vector<double> a(16, 0.5), b(16, 0.25), bias(4, 1.0);
-  std::vector<double> c(16), before(16);
-  const GemmProblem p{.m = 4, .n = 4, .k = 4};
-  Doubles::Products::gemm_gelu<double>(p, a.data(), b.data(), c.data(), bias.data(), before.data());
-  EXPECT_EQ(before, std::vector<double>(16, 1.5));
-  EXPECT_EQ(c, std::vector<double>(16, formulas::GeluTanh()(1.5)));
+TYPED_TEST(EveryProduct, RacesInARecordedStepOnWhatWasAskedForBefore) {
+  using T = typename TypeParam::Number;
+  using Backend = typename TypeParam::Backend;
+  // A shape that no other test has.
+  this->p.n = this->n / 2;
+  const std::size_t size = this->size / 2;
+  std::vector<T> c(size), expected(size);
+  Reference::gemm<float>(this->p, this->a.data(), this->b.data(), expected.data(),
+                         this->bias.data());
+  this->p.beta = 1.0f;
+  backend::grid::StepGraphs<HostQueue> graphs;
+  for (int step = 0; step < 4; ++step) {
+    std::fill(c.begin(), c.end(), storage_cast<T>(9.0f));
+    graphs.run([&] {
+      Backend::clear(static_cast<Index>(size), c.data());
+      Backend::template gemm<float>(this->p, this->a.data(), this->b.data(), c.data(),
+                                    this->bias.data());
+      return 0;
+    });
+    EXPECT_EQ(this->numbers(c), this->numbers(expected)) << step;
+  }
+  EXPECT_EQ(graphs.use().direct, 2) << "the step of the race, and one to compare with";
+  EXPECT_EQ(graphs.use().captured, 1);
+  EXPECT_EQ(graphs.use().replayed, 1);
 }
 
 }  // namespace
 }  // namespace halfstep::test
+
+namespace epilogue_checks {
+using hs::test::OnHost;
+using Planned = testing::Types<Case<OnHost<true>, float>, Case<OnHost<true>, hs::float16>,
+                               Case<OnHost<true>, hs::bfloat16>, Case<OnHost<true>, double>,
+                               Case<OnHost<false>, float>, Case<OnHost<false>, hs::bfloat16>>;
+INSTANTIATE_TYPED_TEST_SUITE_P(PlannedProducts, Epilogues, Planned);
+}  // namespace epilogue_checks

@@ -50,7 +50,8 @@ class GptBlock : public halfstep::nn::Module<Setup> {
 
   Input operator()(const Input& x) const {
     const Input h = x + first_dropout_(attention_(first_norm_(x)));
-    return h + second_dropout_(down_(halfstep::gelu(up_(second_norm_(h)), halfstep::Gelu::tanh)));
+    return h + second_dropout_(halfstep::nn::feed_forward(second_norm_(h), up_, down_,
+                                                          halfstep::HiddenActivation::gelu_tanh));
   }
 
  private:

@@ -20,6 +20,7 @@ using CublasProducts = Products<Queue, MatmulRuntime>;
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
 struct Cublas : grid::Operations<cuda::Queue, cuda::CublasProducts>, cuda::CublasProducts {
   static constexpr std::string_view name = "cuda";
+  using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
   /// Calls visitor(name, tensor) for how products are done, which a race has found, and takes what

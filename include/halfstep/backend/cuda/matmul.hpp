@@ -53,7 +53,7 @@ struct MatmulRuntime {
         key, [&](MatmulDescription& description) { return description.accepts(key, algorithm); });
   }
   static void multiply(const MatmulCall& call, const MatmulAlgorithm& algorithm) {
-    MatmulCommand{call, algorithm}(Stream::shared().get());
+    Queue::enqueue(MatmulCommand{call, algorithm});
   }
   static bool try_multiply(const MatmulCall& call, const MatmulAlgorithm& algorithm) {
     if (MatmulCommand{call, algorithm}.try_on(Stream::shared().get()) == CUBLAS_STATUS_SUCCESS)
@@ -61,16 +61,22 @@ struct MatmulRuntime {
     static_cast<void>(cudaGetLastError());  // the next call must not find it
     return false;
   }
-  /// @throws BackendError  the stream is being captured: a graph must hold no race
-  static void begin_race() {
-    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-    check(cudaStreamIsCapturing(Stream::shared().get(), &status), "cudaStreamIsCapturing");
-    if (status != cudaStreamCaptureStatusNone)
-      fail<BackendError>(
-          "a product of a new shape needs a race of cuBLASLt's algorithms, and a stream that is ",
-          "being captured cannot run one: run the step once before it is captured, or with ",
-          "backend::DeterministicScope");
-  }
+  class Race {
+   public:
+    /// @throws BackendError  the stream is being captured: a graph must hold no race
+    Race() {
+      cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+      check(cudaStreamIsCapturing(Stream::shared().get(), &status), "cudaStreamIsCapturing");
+      if (status != cudaStreamCaptureStatusNone)
+        fail<BackendError>(
+            "a product of a new shape needs a race of cuBLASLt's algorithms, and a stream that is ",
+            "being captured cannot run one: run the step once before it is captured, or with ",
+            "backend::DeterministicScope");
+    }
+
+   private:
+    grid::Enqueue<cudaStream_t>::AtOnce at_once_;
+  };
   template <class F>
   static double elapsed(const F& f) {
     Event start, stop;

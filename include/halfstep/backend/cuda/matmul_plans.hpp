@@ -31,7 +31,8 @@ struct BiasGradient {
 ///   `bool accepts(key, algorithm)`  whether an algorithm of a file can do this
 ///   `void multiply(call, algorithm)`, and `bool try_multiply(call, algorithm)`: false where it
 ///       fails
-///   `void begin_race()`  all that was asked for is on its way; throws where a race cannot be
+///   `Race`  while one lives, what is asked for begins at once, after all that was asked for
+///       before; its making throws where a race cannot be
 ///   `double elapsed(f)`  see fastest()
 ///   `Scratch scratch(bytes)`  cleared memory with `data()`
 ///   `void require(number)`  throws where the device multiplies no such numbers
@@ -145,7 +146,7 @@ class MatmulPlans {
     if (ways.empty()) refuse();
     if (key.deterministic || ways.size() == 1) return ways.front();
 
-    Runtime::begin_race();
+    [[maybe_unused]] const typename Runtime::Race race;
     // What a product adds to must not be added to by a race; what it overwrites nobody reads.
     auto scratch_c = Runtime::scratch(key.accumulate ? bytes_of_c(key) : 0);
     auto scratch_bias = Runtime::scratch(bias.accumulate ? bias.bytes : 0);

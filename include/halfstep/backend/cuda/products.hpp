@@ -2,8 +2,7 @@
 
 #include <halfstep/backend/cuda/matmul_plans.hpp>
 #include <halfstep/backend/grid/operations.hpp>
-#include <halfstep/ops/formulas_activation.hpp>
-#include <halfstep/ops/formulas_arithmetic.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 #include <halfstep/precision/product.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
@@ -88,74 +87,57 @@ struct Products {
     });
   }
 
-  /// before = alpha op(a) op(b) + bias, c = gelu(before), the tanh form.
+  /// before = alpha op(a) op(b) + bias, c = gelu(before), the tanh form; nothing is added to.
   ///
-  /// @param p       adds to nothing (beta is 0), and is one product (batch is 1)
-  /// @param bias    [n], or null
-  /// @param before  [m, n], for the backward pass; null where there is none
+  /// @param bias  [n], or null
   /// @numerics  fused, c is the GELU of what `before` was rounded from
   template <class Compute, class T>
   static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
                         T* before) {
-    const Index n = p.m * p.n;
-    if (n == 0) return;
-    const auto activate = [&](T* from, T* to) {
-      Passes::for_each_element(n, ValuePass<formulas::GeluTanh>(), Out<T>{to}, In<T>{from});
-    };
     // FP64 has no epilogues.
-    if (p.k == 0 || std::is_same_v<T, double>) {
-      T* const from = before == nullptr ? c : before;
-      gemm<Compute>(p, a, b, from, bias);
-      return activate(from, c);
+    if (p.m * p.n * p.k == 0 || std::is_same_v<T, double>) {
+      gemm<Compute>(p, a, b, before, bias);
+      return Separate::finish_gelu(p, before, c);
     }
     MatmulCall call = call_of<Compute>(p, a, b, c);
     call.key.epilogue = Epilogue::gelu;
     if (bias != nullptr) set_bias(call, const_cast<T*>(bias));
-    if (before != nullptr) set_before(call, before);
+    set_before(call, before);
     Plans::shared().run(call, {}, [&](bool fused, void* to, void*) {
-      T* const c_now = static_cast<T*>(to);
-      if (!fused) activate(before == nullptr ? c_now : before, c_now);
+      if (!fused) Separate::finish_gelu(p, before, static_cast<T*>(to));
     });
   }
 
-  /// c = gelu'(before) * (alpha op(a) op(b)), bias_gradient (+)= the sums of c's columns.
+  /// c = gelu'(before) * (alpha op(a) op(b)), bias_gradient (+)= the sums of c's columns; nothing
+  /// is added to c.
   ///
-  /// @param p       adds to nothing (beta is 0), and is one product (batch is 1)
-  /// @param before  [m, n]; is not c
+  /// @param before  is not c
   /// @param bias_gradient  [n], or null; added to if asked
-  /// @numerics  fused, the sums are of c before it was rounded and in FP32, and are rounded to T
-  ///            before they are added; separate, they are of the rounded c, rounded once
+  /// @numerics  fused, the sums are in FP32 of c before it was rounded, and rounded to T before
+  /// they
+  ///            are added; separate, of the rounded c, and rounded once
   template <class Compute, class T>
   static void gemm_gelu_backward(const GemmProblem& p, const T* a, const T* b, T* c,
                                  const T* before, T* bias_gradient, bool add_to_bias) {
+    const auto finish = [&](T* to, T* sums) {
+      Separate::template finish_backward<formulas::GeluTanh>(p, to, before, sums, add_to_bias);
+    };
     if (p.m * p.n * p.k == 0) {
-      gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));  // zeros
-      return sum_columns(p, c, bias_gradient, add_to_bias);
+      gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
+      return finish(c, bias_gradient);
     }
     MatmulCall call = call_of<Compute>(p, a, b, c);
     call.key.epilogue = Epilogue::gelu_backward;
     set_before(call, const_cast<T*>(before));
-    run_with_bias_gradient(call, p.n, bias_gradient, add_to_bias, [&](T* to, T* sums) {
-      Passes::for_each_element(p.m * p.n, GradientPass<formulas::GeluTanh>(), Out<T>{to}, In<T>{to},
-                               In<T>{before});
-      sum_columns(p, to, sums, add_to_bias);
-    });
+    run_with_bias_gradient(call, p.n, bias_gradient, add_to_bias, finish);
   }
 
-  /// c = alpha op(a) op(b) where after > 0, else 0; bias_gradient (+)= the sums of c's columns.
-  ///
-  /// @param p      adds to nothing (beta is 0), and is one product (batch is 1)
-  /// @param after  [m, n], what relu gave; is not c
-  /// @param bias_gradient  [n], or null; added to if asked
-  /// @numerics  the sums are of the rounded c, in FP32, rounded once
+  /// c = alpha op(a) op(b) where after > 0, else 0, and as above.
   template <class Compute, class T>
   static void gemm_relu_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* after,
                                  T* bias_gradient, bool add_to_bias) {
     gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
-    if (p.m * p.n > 0)
-      Passes::for_each_element(p.m * p.n, GradientPass<formulas::Relu>(), Out<T>{c}, In<T>{c},
-                               In<T>{after});
-    sum_columns(p, c, bias_gradient, add_to_bias);
+    Separate::template finish_backward<formulas::Relu>(p, c, after, bias_gradient, add_to_bias);
   }
 
   /// c = alpha op(a) op(b) + beta c, bias_gradient (+)= the sums of op(a)'s rows: the gradients of
@@ -183,6 +165,7 @@ struct Products {
 
  private:
   using Passes = grid::Operations<Queue, Products>;
+  using Separate = SeparateEpilogues<Passes>;
 
   template <class T>
   static constexpr MatmulNumber number = std::is_same_v<T, float16>    ? MatmulNumber::float16
@@ -219,7 +202,6 @@ struct Products {
     call.bias = bias;
   }
   static void set_before(MatmulCall& call, void* before) {
-    call.key.before = true;
     call.key.alignment_before = alignment_of(before);
     call.before = before;
   }
@@ -241,13 +223,6 @@ struct Products {
       else if (add)
         Passes::for_each_element(n, AddTo(), InOut<T>{static_cast<T*>(total)}, In<T>{written});
     });
-  }
-
-  template <class T>
-  static void sum_columns(const GemmProblem& p, const T* c, T* sums, bool add) {
-    if (sums == nullptr) return;
-    const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add};
-    Passes::template reduce<Reduction::sum>(columns, formulas::Identity(), sums, c);
   }
 };
 
