@@ -168,6 +168,9 @@ class Trainer {
     visitor(std::string("data/place"), place);
     Backend::download(std::as_const(place).data(), std::span<std::int64_t>(after));
     place_ = {after[0], after[1]};
+    // How the backend does its products here: with another choice their last bits differ.
+    if constexpr (requires { Backend::visit_plans(visitor); })
+      Backend::visit_plans(under("optional/plans/"));
   }
 
   /// Where in the data training goes on: the place after the last step's batch, for
