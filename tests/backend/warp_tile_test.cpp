@@ -45,7 +45,7 @@ TEST(WarpTile, HoldsEveryElementOnce) {
         EXPECT_EQ(Tile::row(lane, Tile::element(row, n)), Tile::row(lane, 0) + 8 * row);
 }
 
-// What PTX says of its instructions (ISA 8.7, 9.7.14.5), for the lanes of a warp one by one.
+// What PTX says of its instructions, for the lanes of a warp one by one.
 namespace ptx {
 
 using Register = std::array<float, 2>;

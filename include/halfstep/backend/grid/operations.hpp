@@ -104,6 +104,8 @@ struct Operations {
                                                         factor, gradient, accumulate});
   }
 
+  /// Attention of 16-bit numbers rounds weights, and their gradients, for the products alone.
+  static constexpr bool rounds_attention_weights = true;
   template <class T, class Scalar>
   static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
                         Scalar* log_sum) {
