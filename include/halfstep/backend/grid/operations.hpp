@@ -104,6 +104,8 @@ struct Operations {
                                                         factor, gradient, accumulate});
   }
 
+  /// Attention of 16-bit numbers rounds weights, and their gradients, for the products alone.
+  static constexpr bool rounds_attention_weights = true;
   template <class T, class Scalar>
   static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
                         Scalar* log_sum) {
@@ -336,12 +338,16 @@ struct Operations {
   }
   template <class T>
   static bool attends_by_products(const AttentionProblem& p) {
-    return p.width <= 128 && Queue::template has_tensor_cores<T>();
+    return p.width <= 128 && p.scale > 0.0 && Queue::template has_tensor_cores<T>();
   }
   template <class T>
   static void attend_by_products(const AttentionInputs<T, float>& in, T* y, float* log_sum) {
+    const AttentionProblem& p = in.p;
+    const bool aligned = has_aligned_rows(in.q, p.q, p.width) &&
+                         has_aligned_rows(in.k, p.k, p.width) &&
+                         has_aligned_rows(in.v, p.v, p.width) && has_aligned_rows(y, p.y, p.width);
     const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
-      const AttentionForwardKernel<Width, T> kernel{{in, has_aligned_inputs(in)}, y, log_sum};
+      const AttentionForwardKernel<Width, T> kernel{{in, aligned}, y, log_sum};
       Queue::launch(kernel.grid(), kernel);
     };
     in.p.width <= 64 ? launch(std::integral_constant<int, 64>())
@@ -350,8 +356,14 @@ struct Operations {
   template <class T>
   static void attend_backward_by_products(const AttentionInputs<T, float>& in,
                                           const AttentionGradients<T>& to) {
+    const AttentionProblem& p = in.p;
+    const bool aligned =
+        has_aligned_rows(in.q, p.q, p.width) && has_aligned_rows(in.k, p.k, p.width) &&
+        has_aligned_rows(in.v, p.v, p.width) && has_aligned_rows(in.upstream, p.y, p.width) &&
+        has_aligned_rows(to.q, p.q, p.width) && has_aligned_rows(to.k, p.k, p.width) &&
+        has_aligned_rows(to.v, p.v, p.width);
     const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
-      const AttentionOperands<Width, T> operands{in, has_aligned_inputs(in)};
+      const AttentionOperands<Width, T> operands{in, aligned};
       const AttentionQueryGradientKernel<Width, T> of_queries{operands, to.q, to.add_q};
       const AttentionKeyGradientKernel<Width, T> of_keys{operands, to.k, to.v, to.add_k, to.add_v};
       if (to.q != nullptr) Queue::launch(of_queries.grid(), of_queries);
