@@ -1,5 +1,8 @@
 #include <halfstep/autograd/arithmetic.hpp>
 #include <halfstep/autograd/cross_entropy.hpp>
+#include <halfstep/backend/cpu/loops.hpp>
+#include <halfstep/backend/grid/host_grid.hpp>
+#include <halfstep/backend/test_device.hpp>
 
 #include "support/gradients.hpp"
 
@@ -47,6 +50,89 @@ TEST(CrossEntropy, TheLossOf16BitLogitsIsAFloat) {
   using V = hs::Variable<hs::float16, hs::backend::Reference>;
   const auto loss = hs::cross_entropy(V(sample<hs::float16>({2, 3}, 3)), integers({0, 1}));
   static_assert(std::is_same_v<decltype(loss), const hs::Variable<float, hs::backend::Reference>>);
+}
+
+template <class B, class T>
+hs::TensorOf<T, B> on(const hs::Tensor<T>& host) {
+  hs::TensorOf<T, B> tensor(host.shape());
+  B::upload(host.span(), tensor.data());
+  return tensor;
+}
+template <class B, class T>
+std::vector<double> downloaded(const hs::TensorOf<T, B>& tensor) {
+  hs::Tensor<T> host(tensor.shape());
+  B::download(tensor.data(), host.span());
+  return to_doubles(host);
+}
+
+constexpr hs::Index rows = 64, classes = 301;
+
+/// What backward through cross_entropy(2 x) leaves and takes.
+struct Taken {
+  std::vector<double> gradient;  ///< of x
+  std::size_t bytes;             ///< the most memory that backward took
+};
+
+/// @param holding  the caller keeps the logits
+template <class S, class B>
+Taken backward_of_logits(bool holding) {
+  using V = hs::Variable<S, B>;
+  using Scalar = typename hs::numeric_traits<S>::compute;
+  const V x = V::leaf(on<B>(sample<S>({rows, classes}, 1)));
+  hs::Tensor<std::int32_t> labels(Shape{rows});
+  for (hs::Index i = 0; i < rows; ++i)
+    labels.data()[i] = i == 3 ? -100 : static_cast<std::int32_t>(i * 31 % classes);
+  V logits = 2.0 * x;
+  const auto values = downloaded<B, S>(logits.value());
+  const auto loss = hs::cross_entropy(logits, on<B>(labels), {.label_smoothing = 0.1});
+  if (!holding) logits = V();
+  const auto one = on<B>(hs::test::values<Scalar>({1}, Shape{}));
+  auto& pool = B::DeviceType::pool();
+  pool.reset_peak();
+  const std::size_t before = pool.use().in_use;
+  hs::autograd::propagate(loss, one);
+  const std::size_t bytes = pool.use().peak - before;
+  if (holding) {
+    EXPECT_EQ((downloaded<B, S>(logits.value())), values) << "logits that are held";
+  }
+  return {downloaded<B, S>(x.gradient()), bytes};
+}
+
+template <class S, class B>
+void expect_the_gradient_in_the_logits() {
+  const Taken apart = backward_of_logits<S, B>(true), in_place = backward_of_logits<S, B>(false);
+  EXPECT_EQ(in_place.gradient, apart.gradient);
+  constexpr std::size_t logits = rows * classes * sizeof(S);
+  EXPECT_GE(apart.bytes, logits);
+  EXPECT_LT(in_place.bytes, logits);
+}
+
+template <class B>
+class InPlace : public testing::Test {};
+struct Loops : hs::backend::CpuLoops {
+  static constexpr std::string_view name = "loops";
+};
+using Backends =
+    testing::Types<hs::backend::Reference, Loops, hs::backend::HostGrid, hs::backend::Delayed>;
+TYPED_TEST_SUITE(InPlace, Backends);
+
+TYPED_TEST(InPlace, TheGradientTakesTheMemoryOfLogitsThatNobodyHolds) {
+  expect_the_gradient_in_the_logits<float, TypeParam>();
+  expect_the_gradient_in_the_logits<double, TypeParam>();
+  expect_the_gradient_in_the_logits<hs::float16, TypeParam>();
+  expect_the_gradient_in_the_logits<hs::bfloat16, TypeParam>();
+}
+
+TEST(CrossEntropy, LeavesLogitsThatAnotherOperationHasSaved) {
+  // The square's backward comes after the loss's, and must find the logits as they were.
+  expect_gradients(
+      [](const Exact& x) {
+        Exact logits = 2.0 * x;
+        const Exact square = logits * logits;
+        const Exact loss = hs::cross_entropy(logits, integers({4, 2}));
+        return loss + hs::cross_entropy(square, integers({1, 0}));
+      },
+      sample<double>({2, 5}, 1));
 }
 
 TEST(CrossEntropy, RefusesLabelsAndShapesThatDoNotFit) {

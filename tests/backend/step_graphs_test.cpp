@@ -72,7 +72,6 @@ struct StandIn {
     Log held_;
   };
   static Stream stream() { return &log; }
-  static Recording<Stream>*& recording() { return Enqueue<Stream>::recording(); }
   template <class Command>
   static void enqueue(const Command& command, std::span<const std::byte> payload = {}) {
     Enqueue<Stream>::run(command, stream(), payload);
@@ -174,7 +173,7 @@ TEST_F(StepGraphsTest, NothingOfAStepThatThrowsIsBegun) {
   }),
                ShapeError);
   EXPECT_EQ(calls(), Calls{});
-  EXPECT_EQ(StandIn::recording(), nullptr);
+  EXPECT_EQ(Enqueue<Log*>::recorder(), nullptr);
   StandIn::enqueue(Add{true, 2, 'm'});
   EXPECT_EQ(calls(), Calls{"add 2m"});
 }
@@ -264,6 +263,22 @@ TEST_F(StepGraphsTest, WhereMemoryIsShortNotedWorkBeginsEarly) {
     });
   EXPECT_EQ(calls(), (Calls{"add 1m", "add 2m", "add 1m", "add 2m"}));
   EXPECT_EQ(graphs_.use().direct, 2);
+}
+
+TEST_F(StepGraphsTest, ARaceRunsAtOnceAfterWhatWasNoted) {
+  for (int i = 0; i < 3; ++i)
+    graphs_.run([&] {
+      StandIn::enqueue(Add{true, 1, 'm'});
+      if (i == 0) {
+        const Enqueue<Log*>::AtOnce race;
+        StandIn::enqueue(Add{true, 2, 'm'});
+        EXPECT_EQ(calls(), (Calls{"add 1m", "add 2m"}));
+      }
+      StandIn::enqueue(Add{true, 3, 'm'});
+      return 0;
+    });
+  EXPECT_EQ(calls(), (Calls{"add 1m", "add 2m", "add 3m", "add 1m", "add 3m", "capture", "launch",
+                            "add 1m", "add 3m"}));
 }
 
 TEST_F(StepGraphsTest, EqualStepsGetEqualAddresses) {

@@ -17,8 +17,8 @@ struct Machine {
   static std::string lacks() {
     return {};
   }
-  /// The unit roundoff of sums of products of S.
-  template <class S>
+  /// The unit roundoff of sums of products of S that are taken in `Compute`.
+  template <class S, class Compute = typename numeric_traits<S>::compute>
   static constexpr double product_roundoff =
       numeric_traits<typename numeric_traits<S>::compute>::unit_roundoff;
 };

@@ -19,6 +19,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace halfstep::test {
 namespace {
 
@@ -180,6 +182,45 @@ TEST(StepGraphsTraining, ReadingTheLossInsideTheStepIsRefusedAndChangesNothing) 
                UsageError);
   EXPECT_EQ(all_state(trainer), before);
   EXPECT_TRUE(trainer.step(small_batch<S>(3), small_loss).applied());
+}
+
+TEST(StepGraphsTraining, InASteadyStateAStepNeitherWaitsNorAsksForMemory) {
+  using S = halfstep::Setup<MixedFp16, HostGrid>;
+  SmallNet<S> net;
+  net.initialise(5);
+  Trainer trainer(net, optim::AdamW{}, {.clip_norm = 1.0, .max_skips = 1000});
+  StepReport<HostGrid> report;
+  std::size_t waits = 0, requests = 0;
+  for (int i = 0; i < 40; ++i) {
+    report = trainer.step(small_batch<S>(i), small_loss);
+    if (i == 9) {
+      waits = HostGrid::synchronizations();
+      requests = device::HostGrid::pool().use().system_requests;
+    }
+  }
+  EXPECT_EQ(HostGrid::synchronizations(), waits);
+  EXPECT_EQ(device::HostGrid::pool().use().system_requests, requests);
+  EXPECT_GE(trainer.graph_use().replayed, 30);
+  EXPECT_TRUE(report.applied());
+  EXPECT_GT(HostGrid::synchronizations(), waits) << "reading a report waits";
+}
+
+TEST(StepGraphsTraining, TrainersInTwoThreadsDoNotMeet) {
+  using S = halfstep::Setup<MixedFp16, HostGrid>;
+  const auto run = [](std::uint64_t seed) {
+    SmallNet<S> net;
+    net.initialise(seed);
+    Trainer trainer(net, optim::AdamW{.learning_rate = 0.02});
+    for (int i = 0; i < 100; ++i)
+      trainer.step(small_batch<S>(i + static_cast<int>(seed)), small_loss);
+    return all_state(trainer);
+  };
+  const auto first = run(1), second = run(2);
+  decltype(run(1)) beside;
+  std::thread other([&] { beside = run(2); });
+  EXPECT_EQ(run(1), first);
+  other.join();
+  EXPECT_EQ(beside, second);
 }
 
 TEST(StepGraphsTraining, ADebugScopeAndTelemetryLookIntoStepsThatRunAtOnce) {

@@ -67,6 +67,14 @@ struct StridedCopy {
 ///   template <class T> static constexpr bool has_storage;
 ///   gemm<Compute>(const GemmProblem&, const In* a, const In* b, Out* c, const Bias* bias)
 ///       bias: [n], added to every row, or a null pointer of In's type
+///   gemm_gelu<Compute>(problem, const T* a, const T* b, T* c, const T* bias, T* before)
+///       before = op(a) op(b) + bias; c = its GELU, the tanh form
+///   gemm_gelu_backward<Compute>(problem, const T* a, const T* b, T* c, const T* before,
+///                               T* bias_gradient, bool add_to_bias)
+///       c = gelu'(before) (op(a) op(b)); bias_gradient [n] = (or +=) c summed over its rows, or
+///       null
+///   gemm_relu_backward<Compute>(problem, a, b, c, const T* after, bias_gradient, add_to_bias)
+///       the same with relu's derivative, 1 where `after` > 0; see separate_epilogues.hpp for all 3
 ///   convolve<Compute>(const ConvolutionProblem&, const S* x, const S* weight, const S* bias, S* y,
 ///                     bool accumulate)      bias: [filters] or null; products as has_gemm says
 ///   convolve_transposed<Compute>(problem, const S* y, weight, const S* bias, S* x, accumulate)
@@ -87,7 +95,8 @@ struct StridedCopy {
 ///                 Compute* loss, Compute* log_sum)      loss and log-sum-exp per row
 ///   cross_entropy_backward(rows, n, settings, logits, target, log_sum, const Compute* factor,
 ///                          Out* gradient, accumulate)
-///       gradient = (softmax - smoothed one-hot) * factor[0], 0 on ignored rows
+///       gradient = (softmax - smoothed one-hot) * factor[0], 0 on ignored rows; it may be written
+///       over the logits
 ///   attention(const AttentionProblem&, const T* q, k, v, T* y, Compute* log_sum)
 ///       y = softmax(scale q k^T) v by heads, and the scores' log-sum-exp [batch, heads, queries]
 ///   attention_backward(problem, q, k, v, y, log_sum, const T* upstream,

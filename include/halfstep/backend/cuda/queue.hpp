@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cuda/device_block.hpp>
 #include <halfstep/backend/cuda/graph.hpp>
 #include <halfstep/backend/cuda/stream.hpp>
 #include <halfstep/backend/grid/block.hpp>
@@ -57,48 +58,6 @@ struct Cuda {
 #if defined(__CUDACC__)
 namespace backend::cuda {
 
-/// The block of threads that a kernel's phases run in; see grid/block.hpp.
-class DeviceBlock {
- public:
-  template <class T>
-  class PerThread {
-   public:
-    __device__ T& operator[](int) { return value_; }
-    __device__ const T& operator[](int) const { return value_; }
-
-   private:
-    T value_;
-    friend DeviceBlock;
-  };
-
-  __device__ Index index() const { return blockIdx.x; }
-  __device__ Index blocks() const { return gridDim.x; }
-  __device__ int threads() const { return static_cast<int>(blockDim.x); }
-
-  template <class F>
-  __device__ void each(const F& f) {
-    f(static_cast<int>(threadIdx.x));
-    __syncthreads();
-  }
-  template <class F>
-  __device__ void own(const F& f) {
-    f(static_cast<int>(threadIdx.x));
-  }
-  __device__ void barrier() { __syncthreads(); }
-
-  template <class T, int N, int Id>
-  __device__ T* shared() {
-    __shared__ alignas(16) unsigned char memory[N * sizeof(T)];
-    return reinterpret_cast<T*>(memory);
-  }
-  template <class T>
-  __device__ PerThread<T> exchange(const PerThread<T>& x, int offset) {
-    PerThread<T> other;
-    other.value_ = __shfl_xor_sync(0xFFFFFFFFu, x.value_, offset);
-    return other;
-  }
-};
-
 template <class Kernel>
 __global__ void run_kernel(const __grid_constant__ Kernel kernel) {
   DeviceBlock block;
@@ -112,7 +71,6 @@ struct Queue {
   using Graph = cuda::Graph;
 
   static Stream stream() { return cuda::Stream::shared().get(); }
-  static grid::Recording<Stream>*& recording() { return grid::Enqueue<Stream>::recording(); }
   /// Begins `command(stream)`, or notes it where the thread records a step; see grid/recording.hpp.
   template <class Command>
   static void enqueue(const Command& command, std::span<const std::byte> payload = {}) {
@@ -123,6 +81,10 @@ struct Queue {
   static void launch(const grid::GridSize& size, const Kernel& kernel) {
     static_assert(sizeof(Kernel) <= 4096, "halfstep: more than a kernel's parameters may be");
     enqueue(Launch<Kernel>{size, kernel});
+  }
+  template <class T>
+  static bool has_tensor_cores() {
+    return DeviceBlock::has_tensor_cores<T>(cuda::Stream::shared().architecture());
   }
   template <class T>
   static void upload(std::span<const T> from, T* to) {
@@ -144,7 +106,7 @@ struct Queue {
     enqueue(Clear{x, static_cast<std::size_t>(n) * sizeof(T)});
   }
   static void synchronize() {
-    grid::refuse_while_recording<Queue>("synchronize");
+    grid::refuse_while_recording<Queue>("a wait for the device");
     cuda::Stream::shared().synchronize();
   }
   static grid::IndexError* index_error() { return cuda::Stream::shared().index_error(); }

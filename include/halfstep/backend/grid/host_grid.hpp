@@ -5,7 +5,9 @@
 #include <halfstep/backend/grid/operations.hpp>
 #include <halfstep/backend/grid/step_graphs.hpp>
 #include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 
+#include <atomic>
 #include <cstring>
 
 namespace halfstep::inline HALFSTEP_ABI {
@@ -32,7 +34,6 @@ struct HostQueue {
   };
 
   static Stream stream() { return {}; }
-  static Recording<Stream>*& recording() { return Enqueue<Stream>::recording(); }
   template <class Command>
   static void enqueue(const Command& command, std::span<const std::byte> payload = {}) {
     Enqueue<Stream>::run(command, stream(), payload);
@@ -45,12 +46,16 @@ struct HostQueue {
     enqueue(Launch<Kernel>{size, kernel});
   }
   template <class T>
+  static constexpr bool has_tensor_cores() {
+    return true;
+  }
+  template <class T>
   static void upload(std::span<const T> from, T* to) {
     enqueue(Upload<T>{to}, std::as_bytes(from));
   }
   template <class T>
   static void download(const T* from, std::span<T> to) {
-    refuse_while_recording<HostQueue>("download");
+    synchronize();
     Reference::download(from, to);
   }
   template <class T>
@@ -61,7 +66,14 @@ struct HostQueue {
   static void clear(Index n, T* x) {
     enqueue(Clear<T>{n, x});
   }
-  static void synchronize() { refuse_while_recording<HostQueue>("synchronize"); }
+  static void synchronize() {
+    refuse_while_recording<HostQueue>("a wait for the device");
+    ++synchronizations();
+  }
+  static std::atomic<std::size_t>& synchronizations() {
+    static std::atomic<std::size_t> count{0};
+    return count;
+  }
   static IndexError* index_error() {
     static thread_local IndexError error;
     return &error;
@@ -125,9 +137,13 @@ struct HostProducts {
 
 /// A GPU's kernels without a GPU, for tests: blocks one after the other, threads phase by phase.
 /// Its products are the reference's.
-struct HostGrid : grid::Operations<grid::HostQueue, grid::HostProducts>, grid::HostProducts {
+struct HostGrid : grid::Operations<grid::HostQueue, grid::HostProducts>,
+                  grid::HostProducts,
+                  SeparateEpilogues<HostGrid> {
   static constexpr std::string_view name = "host_grid";
   using StepGraphs = grid::StepGraphs<grid::HostQueue>;
+  /// How often the host would have waited for a GPU.
+  static std::size_t synchronizations() { return grid::HostQueue::synchronizations(); }
 };
 
 }  // namespace backend

@@ -7,6 +7,7 @@
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::grid {
@@ -109,18 +110,40 @@ class Recording {
 /// A queue's door: commands begin at once, or are noted while the thread records.
 template <class Stream>
 struct Enqueue {
-  /// The thread's recording; null where there is none.
-  static Recording<Stream>*& recording() {
-    static thread_local Recording<Stream>* recording = nullptr;
-    return recording;
+  /// Who notes a thread's commands.
+  struct Recorder {
+    virtual ~Recorder() = default;
+    virtual Recording<Stream>& recording() = 0;
+    /// Begins what was noted: from now on the recording is of a part of the step alone.
+    virtual void begin_early() = 0;
+  };
+  /// The thread's recorder; null where there is none.
+  static Recorder*& recorder() {
+    static thread_local Recorder* recorder = nullptr;
+    return recorder;
   }
   template <class Command>
   static void run(const Command& command, Stream stream, std::span<const std::byte> payload = {}) {
-    if (recording() != nullptr)
-      recording()->add(command, payload);
+    if (recorder() != nullptr)
+      recorder()->recording().add(command, payload);
     else
       Recording<Stream>::begin(command, stream, payload);
   }
+
+  /// While it lives, the thread's commands begin at once, after those that were noted before it:
+  /// for a race of the ways to do something, which must run what it measures.
+  class AtOnce {
+   public:
+    AtOnce() : recorder_(std::exchange(recorder(), nullptr)) {
+      if (recorder_ != nullptr) recorder_->begin_early();
+    }
+    ~AtOnce() { recorder() = recorder_; }
+    AtOnce(const AtOnce&) = delete;
+    AtOnce& operator=(const AtOnce&) = delete;
+
+   private:
+    Recorder* recorder_;
+  };
 };
 
 }  // namespace halfstep

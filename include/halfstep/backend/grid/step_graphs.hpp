@@ -20,10 +20,12 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 /// which also fills the plan caches; one that comes a second time is made a graph. So shapes that
 /// never return cost no graph, and each batch shape and accumulation phase that does has its own.
 ///
-/// @tparam Queue  `Stream`, `stream()`, `recording()` (the thread's: a pointer that may be set) and
-///                `Graph`, which is made of a Recording and has `launch()`
+/// @tparam Queue  `Stream`, `stream()`, and `Graph`, which is made of a Recording and has
+/// `launch()`
 template <class Queue>
 class StepGraphs {
+  using Door = Enqueue<typename Queue::Stream>;
+
  public:
   using Recorded = Recording<typename Queue::Stream>;
 
@@ -32,14 +34,19 @@ class StepGraphs {
   template <class Body>
   auto run(const Body& body) {
     // Inside a step that is being recorded: a part of it.
-    if (Queue::recording() != nullptr) return body();
+    if (Door::recorder() != nullptr) return body();
     using Pool = typename Queue::Device::Pool;
-    begun_ = false;
     recording_.clear();
+    Step step(*this);
     // Noted work uses memory that the host code has given back already.
-    const typename Pool::KeepReleased kept(Queue::Device::pool(), [this] { begin_early(); });
-    auto result = record(body);
-    begin();
+    const typename Pool::KeepReleased kept(Queue::Device::pool(), [&] {
+      const typename Door::AtOnce now;  // memory is short
+    });
+    auto result = [&] {
+      const Scope recorded(step);
+      return body();
+    }();
+    begin(step.begun_early);
     return result;
   }
 
@@ -56,24 +63,27 @@ class StepGraphs {
     bool capturable = true;
   };
 
-  template <class Body>
-  auto record(const Body& body) {
-    struct Scope {
-      explicit Scope(Recorded* recording) { Queue::recording() = recording; }
-      ~Scope() { Queue::recording() = nullptr; }
-    } scope(&recording_);
-    return body();
-  }
-  /// Memory is short: what was noted begins, so that what it gave back can serve others.
-  void begin_early() {
-    Queue::recording() = nullptr;
-    recording_.run(Queue::stream());
-    recording_.clear();
-    begun_ = true;
-    Queue::recording() = &recording_;
-  }
-  void begin() {
-    if (begun_) {
+  /// The step that this thread notes.
+  struct Step final : Door::Recorder {
+    explicit Step(StepGraphs& graphs) : graphs(graphs) {}
+    Recorded& recording() override { return graphs.recording_; }
+    void begin_early() override {
+      graphs.recording_.run(Queue::stream());
+      graphs.recording_.clear();
+      begun_early = true;
+    }
+    StepGraphs& graphs;
+    bool begun_early = false;
+  };
+  struct Scope {
+    explicit Scope(Step& step) { Door::recorder() = &step; }
+    ~Scope() { Door::recorder() = nullptr; }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+  };
+
+  void begin(bool begun_early) {
+    if (begun_early) {
       ++use_.direct;
       return recording_.run(Queue::stream());
     }
@@ -121,18 +131,17 @@ class StepGraphs {
 
   Recorded recording_;
   std::vector<std::unique_ptr<Kept>> kept_;
-  bool begun_ = false;
   GraphUse use_;
 };
 
 /// @throws UsageError  the thread records a step
 template <class Queue>
 void refuse_while_recording(const char* what) {
-  if (Queue::recording() != nullptr)
+  if (Enqueue<typename Queue::Stream>::recorder() != nullptr)
     fail<UsageError>(what,
-                     ": a value on the device was to be read inside a step that runs as a graph, "
-                     "and has not been computed yet; read it from the step's report, after the "
-                     "step, or train with TrainerSettings{.graph = false}");
+                     " inside a step that runs as a graph: its values have not been computed yet; "
+                     "read them from the step's report, after the step, or train with "
+                     "TrainerSettings{.graph = false}");
 }
 
 }  // namespace halfstep

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <halfstep/ops/backend.hpp>
+#include <halfstep/ops/formulas_activation.hpp>
+#include <halfstep/ops/formulas_arithmetic.hpp>
+
+namespace halfstep::inline HALFSTEP_ABI {
+namespace backend {
+
+/// A product and what follows it, as passes of their own: the epilogues of a backend that fuses
+/// none, and what fused ones are measured and tested against. See ops/backend.hpp.
+///
+/// @tparam B  the backend that derives from this; it has gemm, for_each_element and reduce
+/// @numerics  the product is rounded to T and read again: GELU is that of the rounded sum, a slope
+///            multiplies the rounded product, and a bias's gradient is the sum of rounded numbers,
+///            in the compute type
+template <class B>
+struct SeparateEpilogues {
+  template <class Compute, class T>
+  static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
+                        T* before) {
+    B::template gemm<Compute>(p, a, b, before, bias);
+    B::for_each_element(p.batch * p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c},
+                        In<T>{before});
+  }
+
+  template <class Compute, class T>
+  static void gemm_gelu_backward(const GemmProblem& p, const T* a, const T* b, T* c,
+                                 const T* before, T* bias_gradient, bool add_to_bias) {
+    gemm_backward<Compute, formulas::GeluTanh>(p, a, b, c, before, bias_gradient, add_to_bias);
+  }
+
+  template <class Compute, class T>
+  static void gemm_relu_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* after,
+                                 T* bias_gradient, bool add_to_bias) {
+    gemm_backward<Compute, formulas::Relu>(p, a, b, c, after, bias_gradient, add_to_bias);
+  }
+
+ private:
+  template <class Compute, class Formula, class T>
+  static void gemm_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* saved,
+                            T* bias_gradient, bool add_to_bias) {
+    const Index rows = p.batch * p.m;
+    B::template gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
+    B::for_each_element(rows * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
+    if (bias_gradient == nullptr) return;
+    const ReduceProblem columns{.reduced = rows, .inner = p.n, .accumulate = add_to_bias};
+    B::template reduce<Reduction::sum>(columns, formulas::Identity{}, bias_gradient,
+                                       static_cast<const T*>(c));
+  }
+};
+
+}  // namespace backend
+}  // namespace halfstep
