@@ -105,10 +105,17 @@ if [ -n "$dependencies" ]; then
       -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX='$PWD/$build/googletest' -DBUILD_GMOCK=OFF &&
     cmake --build $build/googletest-build --parallel $jobs --target install"
 fi
+# Where the toolkit has no cuDNN, the one that PyTorch brought along will do.
+cudnn=()
+wheel=$(python3 -c 'import nvidia.cudnn; print(list(nvidia.cudnn.__path__)[0])' 2>/dev/null)
+library=$(ls "$wheel"/lib/libcudnn.so* 2>/dev/null | head -n 1)
+if [ -n "$library" ] && ! ldconfig -p | grep -q 'libcudnn\.so$'; then
+  cudnn=(-DCUDNN_INCLUDE_DIR="$wheel/include" -DCUDNN_LIBRARY="$library")
+fi
 generator=()
 if [ ! -f $build/CMakeCache.txt ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
 part "configure" "$(share 10)" cmake -S . -B $build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_PREFIX_PATH="$prefix" -DHALFSTEP_BUILD_EXAMPLES=OFF
+  -DCMAKE_PREFIX_PATH="$prefix" "${cudnn[@]}" -DHALFSTEP_BUILD_EXAMPLES=OFF
 if ! grep -q '^-- halfstep: backend cuda' "$log"; then
   grep -E '^-- halfstep: without|CMake Error' "$log" >&2
   echo "run.sh: backend cuda cannot be built here; $log says why" >&2
