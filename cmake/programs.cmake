@@ -6,7 +6,7 @@ foreach(component IN LISTS halfstep_components)
 endforeach()
 # Plain -O2, as header-only users compile: what is fast here is fast for them.
 target_compile_options(
-  halfstep_programs INTERFACE -Wall -Wextra $<$<CONFIG:Release>:-O2>
+  halfstep_programs INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;$<$<CONFIG:Release>:-O2>>
                               $<$<BOOL:${HALFSTEP_NATIVE}>:-march=native>)
 if(HALFSTEP_SANITIZE)
   target_compile_options(

@@ -70,3 +70,10 @@
 #define HALFSTEP_HOST_DEVICE
 #define HALFSTEP_CALLS_EITHER
 #endif
+
+/// Before a loop over what each thread of a GPU keeps in registers, which have no index.
+#if defined(HALFSTEP_DEVICE_PASS)
+#define HALFSTEP_UNROLL _Pragma("unroll")
+#else
+#define HALFSTEP_UNROLL
+#endif

@@ -22,6 +22,17 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 //   Block::PerThread<T>               a variable that each thread has: x[thread]
 //   block.exchange(x, offset)         what x is in lane `lane ^ offset` of the thread's warp
 //
+// and, with a WarpTile (warp_tile.hpp) in every thread, each warp on its own 16 x 16 matrices:
+//
+//   block.load(to, from, step, pitch) to = rows of `pitch` 16-bit numbers in shared memory, 16-byte
+//                                     aligned; warp w's matrix begins at from + w * step
+//   block.load_transposed(...)        to = what stands there, transposed
+//   block.multiply_add(c, a, b)       c += a b^T, c in FP32: on tensor cores
+//   block.round(from, to)             to = from, in 16 bits
+//
+// The products are exact, their sums FP32; tensor cores truncate what they add, by less than 2^-22
+// of the largest term, and the host rounds.
+//
 // Between phases stands only what is the same in every thread: loops and branches on block.index()
 // and the kernel's members.
 
@@ -67,11 +78,12 @@ struct Smallest {
   }
 };
 
-/// x over the threads of each warp, in a fixed tree; every thread gets its warp's.
+/// x over the threads of each warp, or of each `Lanes` neighbours, in a fixed tree; every thread
+/// gets that of its own.
 HALFSTEP_CALLS_EITHER
-template <class Block, class PerThread, class Combine>
+template <int Lanes = warp_size, class Block, class PerThread, class Combine>
 HALFSTEP_HOST_DEVICE void combine_warps(Block& block, PerThread& x, const Combine& combine) {
-  for (int offset = warp_size / 2; offset > 0; offset /= 2) {
+  for (int offset = Lanes / 2; offset > 0; offset /= 2) {
     const PerThread other = block.exchange(x, offset);
     // The lower lane's number stands first in both lanes: they get the same bits.
     block.own([&](int thread) {

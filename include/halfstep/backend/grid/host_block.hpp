@@ -1,9 +1,11 @@
 #pragma once
 
-#include <halfstep/backend/grid/block.hpp>
+#include <halfstep/backend/grid/warp_tile.hpp>
 #include <halfstep/core/error.hpp>
+#include <halfstep/numeric/storage_cast.hpp>
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -65,8 +67,68 @@ class HostBlock {
     return other;
   }
 
+  template <class T>
+  void load(PerThread<WarpTile<T>>& to, const T* from, int step, int pitch) {
+    read(to, from, step, pitch, 1);
+  }
+  template <class T>
+  void load_transposed(PerThread<WarpTile<T>>& to, const T* from, int step, int pitch) {
+    read(to, from, step, 1, pitch);
+  }
+  template <class T>
+  void multiply_add(PerThread<WarpTile<float>>& c, const PerThread<WarpTile<T>>& a,
+                    const PerThread<WarpTile<T>>& b) {
+    for (int first = 0; first < size_.threads; first += warp_size) {
+      const Matrix left = gather(a, first), right = gather(b, first);
+      Matrix sums = gather(c, first);
+      for (int i = 0; i < WarpTile<T>::size; ++i)
+        for (int j = 0; j < WarpTile<T>::size; ++j)
+          for (int k = 0; k < WarpTile<T>::size; ++k)
+            sums.at[i][j] += left.at[i][k] * right.at[j][k];
+      for_each_element<T>(first, [&](int thread, int e, int row, int column) {
+        c[thread].of[e] = sums.at[row][column];
+      });
+    }
+  }
+  template <class T>
+  void round(const PerThread<WarpTile<float>>& from, PerThread<WarpTile<T>>& to) {
+    own([&](int thread) {
+      for (int e = 0; e < WarpTile<T>::per_lane; ++e)
+        to[thread].of[e] = storage_cast<T>(from[thread].of[e]);
+    });
+  }
+
  private:
   static constexpr std::size_t most_shared = 48 << 10;
+
+  /// What a warp holds together.
+  struct Matrix {
+    float at[16][16];
+  };
+  template <class T, class F>
+  static void for_each_element(int first, const F& f) {
+    for (int thread = first; thread < first + warp_size; ++thread)
+      for (int e = 0; e < WarpTile<T>::per_lane; ++e)
+        f(thread, e, WarpTile<T>::row(thread, e), WarpTile<T>::column(thread, e));
+  }
+  template <class T>
+  static Matrix gather(const PerThread<WarpTile<T>>& tile, int first) {
+    Matrix matrix;
+    for_each_element<T>(first, [&](int thread, int e, int row, int column) {
+      matrix.at[row][column] = storage_cast<float>(tile[thread].of[e]);
+    });
+    return matrix;
+  }
+  template <class T>
+  void read(PerThread<WarpTile<T>>& to, const T* from, int step, int by_row, int by_column) {
+    if (reinterpret_cast<std::uintptr_t>(from) % 16 != 0 || step % 8 != 0 ||
+        by_row * by_column % 8 != 0)
+      fail<UsageError>("a warp's matrix begins at a multiple of 16 bytes, and so do its rows");
+    for (int first = 0; first < size_.threads; first += warp_size)
+      for_each_element<T>(first, [&](int thread, int e, int row, int column) {
+        to[thread].of[e] = from[first / warp_size * step + row * by_row + column * by_column];
+      });
+  }
 
   Index index_;
   GridSize size_;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <halfstep/backend/grid/attention.hpp>
+#include <halfstep/backend/grid/attention_products.hpp>
+#include <halfstep/backend/grid/attention_products_backward.hpp>
 #include <halfstep/backend/grid/channels.hpp>
 #include <halfstep/backend/grid/checks.hpp>
 #include <halfstep/backend/grid/convolution.hpp>
@@ -20,8 +22,9 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 /// are. A backend derives from it and adds `gemm`, `has_gemm` and its name.
 ///
 /// @tparam Queue  what runs kernels in order: its Device, `launch(GridSize, kernel)`, `upload`,
-///                `download`, `copy`, `clear`, `synchronize` and `index_error()`, the device's
-///                record of wrong indices
+///                `download`, `copy`, `clear`, `synchronize`, `has_tensor_cores<T>()`, whether
+///                kernels may multiply WarpTiles of T, and `index_error()`, the device's record of
+///                wrong indices
 /// @tparam Products  has `gemm<Compute>(problem, a, b, c, bias)` on the same queue
 template <class Queue, class Products>
 struct Operations {
@@ -107,6 +110,9 @@ struct Operations {
     const Index rows = p.batch * p.heads * p.queries;
     if (rows == 0) return;
     const AttentionInputs<T, Scalar> in{p, q, k, v, nullptr, log_sum, nullptr};
+    if constexpr (numeric_traits<T>::is_16_bit) {
+      if (attends_by_products<T>(p)) return attend_by_products(in, y, log_sum);
+    }
     Queue::launch(grid_of_warps(rows), AttentionLogSumKernel<T, Scalar>{in, log_sum});
     attend<AttentionOutput::y>(in, y, false);
   }
@@ -121,6 +127,9 @@ struct Operations {
                   AttentionSharedKernel<T, Scalar>{p, y, upstream, shared.data()});
     const AttentionInputs<T, Scalar> in{
         p, q, k, v, upstream, log_sum, std::as_const(shared).data()};
+    if constexpr (numeric_traits<T>::is_16_bit) {
+      if (attends_by_products<T>(p)) return attend_backward_by_products(in, to);
+    }
     if (to.q != nullptr) attend<AttentionOutput::q>(in, to.q, to.add_q);
     if (to.k != nullptr) attend<AttentionOutput::k>(in, to.k, to.add_k);
     if (to.v != nullptr) attend<AttentionOutput::v>(in, to.v, to.add_v);
@@ -321,6 +330,32 @@ struct Operations {
   static void attend(const AttentionInputs<T, Scalar>& in, T* out, bool accumulate) {
     const AttentionTileKernel<Output, T, Scalar> kernel{in, out, accumulate};
     if (kernel.grid().blocks > 0) Queue::launch(kernel.grid(), kernel);
+  }
+  template <class T>
+  static bool attends_by_products(const AttentionProblem& p) {
+    return p.width <= 128 && Queue::template has_tensor_cores<T>();
+  }
+  template <class T>
+  static void attend_by_products(const AttentionInputs<T, float>& in, T* y, float* log_sum) {
+    const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
+      const AttentionForwardKernel<Width, T> kernel{{in, has_aligned_inputs(in)}, y, log_sum};
+      Queue::launch(kernel.grid(), kernel);
+    };
+    in.p.width <= 64 ? launch(std::integral_constant<int, 64>())
+                     : launch(std::integral_constant<int, 128>());
+  }
+  template <class T>
+  static void attend_backward_by_products(const AttentionInputs<T, float>& in,
+                                          const AttentionGradients<T>& to) {
+    const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
+      const AttentionOperands<Width, T> operands{in, has_aligned_inputs(in)};
+      const AttentionQueryGradientKernel<Width, T> of_queries{operands, to.q, to.add_q};
+      const AttentionKeyGradientKernel<Width, T> of_keys{operands, to.k, to.v, to.add_k, to.add_v};
+      if (to.q != nullptr) Queue::launch(of_queries.grid(), of_queries);
+      if (to.k != nullptr || to.v != nullptr) Queue::launch(of_keys.grid(), of_keys);
+    };
+    in.p.width <= 64 ? launch(std::integral_constant<int, 64>())
+                     : launch(std::integral_constant<int, 128>());
   }
   /// Hands each channel's sums of `terms` to `finish`.
   template <class Terms, class Finish>

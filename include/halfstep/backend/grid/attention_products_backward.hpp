@@ -1,0 +1,198 @@
+#pragma once
+
+#include <halfstep/backend/grid/attention_products.hpp>
+
+namespace halfstep::inline HALFSTEP_ABI::backend::grid {
+
+/// What both backward kernels do: with P = exp(scale Q K^T - log_sum),
+/// dS = P (G V^T - rowsum(G Y)), which the sums leave to be scaled at the end.
+template <int Width, class T>
+struct AttentionBackward : AttentionOperands<Width, T> {
+  using Base = AttentionOperands<Width, T>;
+  /// Rows of the other side in shared memory: with two operands of the own rows, all that fits.
+  static constexpr int other_rows = Width == 64 ? 64 : 16;
+  static constexpr int step = Width == 64 ? 32 : 16;  ///< whose scores are in registers
+  static constexpr int step_tiles = step / Base::tile;
+  static constexpr int pitch = row_pitch(Width);
+
+  HALFSTEP_HOST_DEVICE float probability(float score, float log2_sum) const {
+    return std::exp2(score * this->log2_scale() - log2_sum);
+  }
+  static HALFSTEP_HOST_DEVICE float slope(float probability, float product, float shared) {
+    return probability * (product - shared);
+  }
+  GridSize grid_of(Index rows) const {
+    return {this->in.p.batch * this->in.p.heads * rounded_up(rows, product_rows), product_threads};
+  }
+};
+
+/// dQ = scale dS K of 64 queries of a head.
+template <int Width, class T>
+struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
+  using Base = AttentionBackward<Width, T>;
+  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles;
+  using typename Base::Tile;
+
+  T* out;
+  bool accumulate;
+
+  GridSize grid() const { return this->grid_of(this->in.p.queries); }
+
+  HALFSTEP_CALLS_EITHER
+  template <class Block>
+  HALFSTEP_HOST_DEVICE void operator()(Block& block) const {
+    const AttentionProblem& p = this->in.p;
+    const Index row_tiles = rounded_up(p.queries, product_rows);
+    const Index head = block.index() / row_tiles;
+    const Index first = block.index() % row_tiles * product_rows;
+    T* const queries = block.template shared<T, product_rows * pitch, 0>();
+    T* const upstream = block.template shared<T, product_rows * pitch, 1>();
+    T* const keys = block.template shared<T, other_rows * pitch, 2>();
+    T* const values = block.template shared<T, other_rows * pitch, 3>();
+
+    copy_rows<product_rows, Width>(block, this->q(head), first, this->aligned, queries);
+    copy_rows<product_rows, Width>(block, this->upstream(head), first, this->aligned, upstream);
+    WarpTiles<Block, float, Base::columns> sums;
+    sums.fill(block, 0.0f);
+    typename Block::template PerThread<float> log2_sum[2], shared[2];
+    block.own([&](int thread) {
+      HALFSTEP_UNROLL
+      for (int row = 0; row < 2; ++row) {
+        const Index i = first + this->row_of_block(thread, Tile::element(row, 0));
+        log2_sum[row][thread] = this->log2_sum(head, i);
+        shared[row][thread] = this->shared(head, i);
+      }
+    });
+    const Index end = this->end_of_keys(first);
+    for (Index first_key = 0; first_key < end; first_key += other_rows) {
+      copy_rows<other_rows, Width>(block, this->k(head), first_key, this->aligned, keys);
+      copy_rows<other_rows, Width>(block, this->v(head), first_key, this->aligned, values);
+      block.barrier();
+      for (int at = 0; at < other_rows && first_key + at < end; at += step) {
+        WarpTiles<Block, float, step_tiles> slopes, products;
+        slopes.fill(block, 0.0f);
+        products.fill(block, 0.0f);
+        multiply_by_rows<Width>(block, queries, keys + at * pitch, slopes);
+        multiply_by_rows<Width>(block, upstream, values + at * pitch, products);
+        block.own([&](int thread) {
+          HALFSTEP_UNROLL
+          for (int row = 0; row < 2; ++row) {
+            const Index i = first + this->row_of_block(thread, Tile::element(row, 0));
+            const int seen = this->seen(i, first_key + at, step);
+            HALFSTEP_UNROLL
+            for (int n = 0; n < step_tiles; ++n) {
+              HALFSTEP_UNROLL
+              for (int m = 0; m < Tile::per_row; ++m) {
+                const int e = Tile::element(row, m);
+                float& score = slopes.tile[n][thread].of[e];
+                score = n * tile + Tile::column(thread, e) < seen
+                            ? this->slope(this->probability(score, log2_sum[row][thread]),
+                                          products.tile[n][thread].of[e], shared[row][thread])
+                            : 0.0f;
+              }
+            }
+          }
+        });
+        add_weighted_rows<Width>(block, slopes, keys + at * pitch, sums);
+      }
+      block.barrier();
+    }
+    store_rows(block, sums, static_cast<float>(p.scale), this->rows(out, p.q, p.queries, head),
+               first, accumulate);
+  }
+};
+
+/// dK = scale dS^T Q and dV = P^T G of 64 keys of a head.
+template <int Width, class T>
+struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
+  using Base = AttentionBackward<Width, T>;
+  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles;
+  using typename Base::Tile;
+
+  T* of_keys;
+  T* of_values;
+  bool add_to_keys;
+  bool add_to_values;
+
+  GridSize grid() const { return this->grid_of(this->in.p.keys); }
+
+  HALFSTEP_CALLS_EITHER
+  template <class Block>
+  HALFSTEP_HOST_DEVICE void operator()(Block& block) const {
+    const AttentionProblem& p = this->in.p;
+    const Index row_tiles = rounded_up(p.keys, product_rows);
+    const Index head = block.index() / row_tiles;
+    const Index first = block.index() % row_tiles * product_rows;
+    T* const keys = block.template shared<T, product_rows * pitch, 0>();
+    T* const values = block.template shared<T, product_rows * pitch, 1>();
+    T* const queries = block.template shared<T, other_rows * pitch, 2>();
+    T* const upstream = block.template shared<T, other_rows * pitch, 3>();
+    float* const log2_sum = block.template shared<float, other_rows, 4>();
+    float* const shared = block.template shared<float, other_rows, 5>();
+
+    copy_rows<product_rows, Width>(block, this->k(head), first, this->aligned, keys);
+    copy_rows<product_rows, Width>(block, this->v(head), first, this->aligned, values);
+    WarpTiles<Block, float, Base::columns> key_sums, value_sums;
+    key_sums.fill(block, 0.0f);
+    value_sums.fill(block, 0.0f);
+    // The first query that sees a key is the one beside it.
+    const Index begin = p.causal ? first / other_rows * other_rows : 0;
+    for (Index first_query = begin; first_query < p.queries; first_query += other_rows) {
+      copy_rows<other_rows, Width>(block, this->q(head), first_query, this->aligned, queries);
+      copy_rows<other_rows, Width>(block, this->upstream(head), first_query, this->aligned,
+                                   upstream);
+      block.own([&](int thread) {
+        if (thread >= other_rows) return;
+        log2_sum[thread] = this->log2_sum(head, first_query + thread);
+        shared[thread] = this->shared(head, first_query + thread);
+      });
+      block.barrier();
+      for (int at = 0; at < other_rows && first_query + at < p.queries; at += step) {
+        WarpTiles<Block, float, step_tiles> weights, products;
+        weights.fill(block, 0.0f);
+        multiply_by_rows<Width>(block, keys, queries + at * pitch, weights);
+        block.own([&](int thread) {
+          HALFSTEP_UNROLL
+          for (int row = 0; row < 2; ++row) {
+            const Index j = first + this->row_of_block(thread, Tile::element(row, 0));
+            const Index before = p.causal ? smaller(j - first_query - at, step) : 0;
+            const int unseen = static_cast<int>(before);
+            HALFSTEP_UNROLL
+            for (int n = 0; n < step_tiles; ++n) {
+              HALFSTEP_UNROLL
+              for (int m = 0; m < Tile::per_row; ++m) {
+                const int e = Tile::element(row, m), i = n * tile + Tile::column(thread, e);
+                float& score = weights.tile[n][thread].of[e];
+                score = i >= unseen ? this->probability(score, log2_sum[at + i]) : 0.0f;
+              }
+            }
+          }
+        });
+        add_weighted_rows<Width>(block, weights, upstream + at * pitch, value_sums);
+        products.fill(block, 0.0f);
+        multiply_by_rows<Width>(block, values, upstream + at * pitch, products);
+        block.own([&](int thread) {
+          HALFSTEP_UNROLL
+          for (int n = 0; n < step_tiles; ++n) {
+            HALFSTEP_UNROLL
+            for (int e = 0; e < Tile::per_lane; ++e) {
+              float& weight = weights.tile[n][thread].of[e];
+              weight = this->slope(weight, products.tile[n][thread].of[e],
+                                   shared[at + n * tile + Tile::column(thread, e)]);
+            }
+          }
+        });
+        add_weighted_rows<Width>(block, weights, queries + at * pitch, key_sums);
+      }
+      block.barrier();
+    }
+    if (of_keys != nullptr)
+      store_rows(block, key_sums, static_cast<float>(p.scale),
+                 this->rows(of_keys, p.k, p.keys, head), first, add_to_keys);
+    if (of_values != nullptr)
+      store_rows(block, value_sums, 1.0f, this->rows(of_values, p.v, p.keys, head), first,
+                 add_to_values);
+  }
+};
+
+}  // namespace halfstep
