@@ -19,9 +19,9 @@ struct SeparateEpilogues {
   template <class Compute, class T>
   static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
                         T* before) {
-    B::template gemm<Compute>(p, a, b, before, bias);
-    B::for_each_element(p.batch * p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c},
-                        In<T>{before});
+    T* const sums = before == nullptr ? c : before;
+    B::template gemm<Compute>(p, a, b, sums, bias);
+    B::for_each_element(p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c}, In<T>{sums});
   }
 
   template <class Compute, class T>
@@ -36,15 +36,23 @@ struct SeparateEpilogues {
     gemm_backward<Compute, formulas::Relu>(p, a, b, c, after, bias_gradient, add_to_bias);
   }
 
+  template <class Compute, class In, class Out>
+  static void gemm_bias_gradient(const GemmProblem& p, const In* a, const In* b, Out* c,
+                                 Out* bias_gradient, bool add_to_bias) {
+    B::template gemm<Compute>(p, a, b, c, static_cast<const In*>(nullptr));
+    ReduceProblem sums{.reduced = p.k, .accumulate = add_to_bias};
+    (p.transpose_a ? sums.inner : sums.outer) = p.m;
+    B::template reduce<Reduction::sum>(sums, formulas::Identity{}, bias_gradient, a);
+  }
+
  private:
   template <class Compute, class Formula, class T>
   static void gemm_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* saved,
                             T* bias_gradient, bool add_to_bias) {
-    const Index rows = p.batch * p.m;
     B::template gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
-    B::for_each_element(rows * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
+    B::for_each_element(p.m * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
     if (bias_gradient == nullptr) return;
-    const ReduceProblem columns{.reduced = rows, .inner = p.n, .accumulate = add_to_bias};
+    const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add_to_bias};
     B::template reduce<Reduction::sum>(columns, formulas::Identity{}, bias_gradient,
                                        static_cast<const T*>(c));
   }

@@ -4,7 +4,6 @@
 #include <halfstep/backend/cuda/queue.hpp>
 #include <halfstep/backend/cuda/visit_plans.hpp>
 #include <halfstep/backend/grid/operations.hpp>
-#include <halfstep/backend/separate_epilogues.hpp>
 
 #if !defined(__CUDACC__)
 #error "halfstep: backend::Cublas has kernels; compile this file with nvcc (-x cu)"
@@ -14,9 +13,7 @@ namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, all else in own kernels.
-struct Cublas : grid::Operations<cuda::Queue, cuda::Products>,
-                cuda::Products,
-                SeparateEpilogues<Cublas> {
+struct Cublas : grid::Operations<cuda::Queue, cuda::Products>, cuda::Products {
   static constexpr std::string_view name = "cuda";
   using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
