@@ -53,12 +53,10 @@ Variable<S, B> linear(const Variable<S, B>& x, const Variable<S, B>& weight,
                               in(g.read()), in(result.view()));
           g = std::move(masked);
         }
-        GemmProblem p;
-        if (to_x != nullptr) {  // [m, n] [n, k]
-          p.m = m, p.n = k, p.k = n;
-          autograd::product_into<Sum, S, B>(p, g, weight, to_x->destination());
-        }
-        autograd::linear_gradients<Sum, S, B>(m, n, k, g, x, to_weight, to_bias);
+        if (to_x != nullptr)  // [m, n] [n, k]
+          autograd::product_into<Sum, S, B>({.m = m, .n = k, .k = n}, g, weight,
+                                            to_x->destination());
+        autograd::weight_and_bias_gradients<Sum>(m, g, x, to_weight, to_bias);
       },
       x, weight, bias);
 }

@@ -19,8 +19,9 @@ struct SeparateEpilogues {
   template <class Compute, class T>
   static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
                         T* before) {
-    B::template gemm<Compute>(p, a, b, before, bias);
-    finish_gelu(p, before, c);
+    T* const sums = before == nullptr ? c : before;
+    B::template gemm<Compute>(p, a, b, sums, bias);
+    finish_gelu(p, sums, c);
   }
 
   template <class Compute, class T>
@@ -62,7 +63,7 @@ struct SeparateEpilogues {
     const Index rows = p.batch * p.m;
     B::for_each_element(rows * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
     if (bias_gradient == nullptr) return;
-    const ReduceProblem columns{.reduced = rows, .inner = p.n, .accumulate = add_to_bias};
+    const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add_to_bias};
     B::template reduce<Reduction::sum>(columns, formulas::Identity{}, bias_gradient,
                                        static_cast<const T*>(c));
   }

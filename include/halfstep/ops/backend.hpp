@@ -76,17 +76,17 @@ concept CountsParts = requires(const F& f, Index i) {
 ///   gemm<Compute>(const GemmProblem&, const In* a, const In* b, Out* c, const Bias* bias)
 ///       bias: [n], added to every row, or a null pointer of In's type
 ///   gemm_gelu<Compute>(problem, const T* a, const T* b, T* c, const T* bias, T* before)
-///       before = op(a) op(b) + bias; c = its GELU, the tanh form
+///       before = op(a) op(b) + bias; c = its GELU, the tanh form. bias and before may be null.
+///       Of this and the next three the batch is 1, and beta 0 but in the last
 ///   gemm_gelu_backward<Compute>(problem, const T* a, const T* b, T* c, const T* before,
 ///                               T* bias_gradient, bool add_to_bias)
 ///       c = gelu'(before) (op(a) op(b)); bias_gradient [n] = (or +=) c summed over its rows, or
 ///       null
 ///   gemm_relu_backward<Compute>(problem, a, b, c, const T* after, bias_gradient, add_to_bias)
-///   gemm_bias_gradient<Compute>(problem, const T* a, const T* b, T* c, T* bias_gradient,
+///       the same with relu's derivative, 1 where `after` > 0
+///   gemm_bias_gradient<Compute>(problem, const In* a, const In* b, Out* c, Out* bias_gradient,
 ///                               bool add_to_bias)
-///       c as gemm; bias_gradient (+)= the sums of op(a)'s rows, [m]: what a weight's gradient and
-///       its bias's have in common, where op(a) is the transposed upstream
-///       the same with relu's derivative, 1 where `after` > 0; see separate_epilogues.hpp for all 3
+///       the product, beta as it says; bias_gradient [m] = (or +=) the sums of op(a)'s rows
 ///   convolve<Compute>(const ConvolutionProblem&, const S* x, const S* weight, const S* bias, S* y,
 ///                     bool accumulate)      bias: [filters] or null; products as has_gemm says
 ///   convolve_transposed<Compute>(problem, const S* y, weight, const S* bias, S* x, accumulate)
