@@ -53,15 +53,13 @@ struct SeparateEpilogues {
   /// What follows the product in gemm_gelu: c = gelu(before).
   template <class T>
   static void finish_gelu(const GemmProblem& p, const T* before, T* c) {
-    B::for_each_element(p.batch * p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c},
-                        In<T>{before});
+    B::for_each_element(p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c}, In<T>{before});
   }
   /// What follows the product in a backward pass: c *= the slope of `Formula`, and c's sums.
   template <class Formula, class T>
   static void finish_backward(const GemmProblem& p, T* c, const T* saved, T* bias_gradient,
                               bool add_to_bias) {
-    const Index rows = p.batch * p.m;
-    B::for_each_element(rows * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
+    B::for_each_element(p.m * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
     if (bias_gradient == nullptr) return;
     const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add_to_bias};
     B::template reduce<Reduction::sum>(columns, formulas::Identity{}, bias_gradient,
