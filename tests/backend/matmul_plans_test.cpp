@@ -159,6 +159,21 @@ TEST_F(MatmulPlansTest, TakesTheFirstWayWithoutARaceWhereBitsMustStay) {
   EXPECT_EQ(Recorded::races, 1);
 }
 
+TEST_F(MatmulPlansTest, AddsABiasToWhatIsStoredInSixteenBitsOnlyForWantOfAnother) {
+  auto with_bias = call(16);
+  with_bias.key.bias = true;
+  std::vector<bool> way;
+  const auto passes = [&](bool fused, void*, void*) {
+    way.push_back(fused);
+    if (fused) Recorded::now += 100.0;
+  };
+  plans_.run(with_bias, {}, passes);
+  EXPECT_FALSE(way.back()) << "the slower one is raced, and loses";
+  with_bias.key.out = MatmulNumber::bfloat16;
+  plans_.run(with_bias, {}, passes);
+  EXPECT_TRUE(way.back()) << "it would round twice";
+}
+
 TEST_F(MatmulPlansTest, LeavesOutWaysThatFail) {
   Recorded::time = {{0, 1.0}, {1, 3.0}, {2, 2.0}};
   Recorded::failing = {0};

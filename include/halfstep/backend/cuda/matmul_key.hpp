@@ -85,6 +85,12 @@ struct MatmulKey {
     const bool fits = !has_before() || (n % 8 == 0 && alignment_before == 16);
     return batch == 1 && fits && in != MatmulNumber::float64;
   }
+  /// Whether separate passes are only for want of a fused epilogue: of two ways the first must
+  /// stand, or a bias that is added to what is stored in 16 bits would round that twice.
+  bool prefers_fused() const {
+    const bool narrow = out == MatmulNumber::float16 || out == MatmulNumber::bfloat16;
+    return deterministic || (epilogue == Epilogue::none && narrow);
+  }
 };
 static_assert(std::has_unique_object_representations_v<MatmulKey>);
 

@@ -138,7 +138,7 @@ class MatmulPlans {
       for (const MatmulAlgorithm& one : Runtime::candidates(of)) ways.push_back({fused, one});
     };
     if (key.fusable()) add(true, key);
-    if (!key.deterministic || ways.empty()) add(false, key.separate());
+    if (!key.prefers_fused() || ways.empty()) add(false, key.separate());
     const auto refuse = [&](const auto&... why) {
       fail<BackendError>("cuBLASLt knows no way to multiply [", key.m, ", ", key.k, "] by [", key.k,
                          ", ", key.n, "] on this GPU", why...);

@@ -46,7 +46,8 @@ struct AddTo {
 /// multiply by what was NaN.
 ///
 /// @numerics  products on tensor cores, sums in FP32 that truncate: 2^-22 is the roundoff to count
-///            with. A fused epilogue rounds once, to C; separate passes round before it as well.
+///            with. A fused epilogue rounds once, to C; separate passes round before it as
+///            well, but a bias' only where cuBLASLt does not add it.
 ///
 /// @tparam Queue    what runs the passes: see grid::Operations
 /// @tparam Runtime  what multiplies on the same queue: see MatmulPlans
