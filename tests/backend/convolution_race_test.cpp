@@ -225,7 +225,7 @@ TEST(ConvolutionRace, IsNeverRunInADeterministicScope) {
   EXPECT_EQ(Recording::enqueued.back(), 2) << "outside of it there is a race";
 }
 
-TEST(ConvolutionRace, HasAThreadAndArraysOfItsOwn) {
+TEST(ConvolutionRace, HasArraysOfItsOwn) {
   Recording::start({quick}, {{0, 3.0}, {2, 1.0}});
   const ConvolutionProblem p = new_problem();
   Arrays arrays(p);

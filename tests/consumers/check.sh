@@ -183,6 +183,13 @@ case $consumer in
       grep -q 'choose a CPU backend' <<<"$output" || { echo "$output"; exit 1; }
     fi
     ;;
+  cudnn)
+    command -v nvcc >/dev/null || skip "there is no nvcc"
+    has cudnn || skip "cuDNN was not found"
+    nvcc -x cu -std=c++20 -O1 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+      -arch=sm_90 -DHALFSTEP_CUDNN -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" \
+      "$here/cuda_layers.cpp" -o "$work/layers" -lcublasLt -lcudnn
+    ;;
   cuda_architectures)
     command -v nvcc >/dev/null || skip "there is no nvcc"
     compile() {  # policy, flags...

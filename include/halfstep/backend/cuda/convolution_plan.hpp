@@ -48,31 +48,35 @@ class ConvolutionPlan {
           "cudnnSetActivationDescriptor");
   }
 
+  /// The extents of y, [batch, filters, height, width], as cuDNN counts its windows.
+  Shape output() const {
+    int n = 0, c = 0, h = 0, w = 0;
+    check(cudnnGetConvolution2dForwardOutputDim(convolution_.get(), x_.get(), weight_.get(), &n, &c,
+                                                &h, &w),
+          "cudnnGetConvolution2dForwardOutputDim");
+    return {n, c, h, w};
+  }
+
   /// The algorithms that have a chance, as cuDNN's heuristics order them: those that sum products
   /// of windows in an order of their own, the same in every run. FFT's and Winograd's err by more
   /// than the bound of such sums, and are not exact for integers.
   std::vector<ConvolutionAlgorithm> algorithms() const {
-    set_math(asked_math());
-    switch (key_.pass) {
-      case ConvolutionPass::forward:
-        return with_bias(ask<cudnnConvolutionFwdAlgoPerf_t>(
-            cudnnGetConvolutionForwardAlgorithm_v7, "cudnnGetConvolutionForwardAlgorithm_v7",
-            {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
-             CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, CUDNN_CONVOLUTION_FWD_ALGO_GEMM,
-             CUDNN_CONVOLUTION_FWD_ALGO_DIRECT},
-            x_.get(), weight_.get(), convolution_.get(), y_.get()));
-      case ConvolutionPass::data:
-        return ask<cudnnConvolutionBwdDataAlgoPerf_t>(
-            cudnnGetConvolutionBackwardDataAlgorithm_v7,
-            "cudnnGetConvolutionBackwardDataAlgorithm_v7", {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1},
-            weight_.get(), y_.get(), convolution_.get(), x_.get());
-      case ConvolutionPass::weight:
-        return ask<cudnnConvolutionBwdFilterAlgoPerf_t>(
-            cudnnGetConvolutionBackwardFilterAlgorithm_v7,
-            "cudnnGetConvolutionBackwardFilterAlgorithm_v7", {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1},
-            x_.get(), y_.get(), convolution_.get(), weight_.get());
+    std::vector<ConvolutionAlgorithm> all;
+    if (key_.storage != ConvolutionStorage::float32) {
+      ask(CUDNN_TENSOR_OP_MATH, all);
+      ask(CUDNN_DEFAULT_MATH, all);
+    } else {
+      // The default of FP32 is TF32 from Ampere on.
+      ask(key_.tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH, all);
     }
-    return {};
+    if (!key_.bias || key_.pass != ConvolutionPass::forward) return all;
+    // Last, what adds the bias in the same pass: only a race shows whether it does.
+    for (std::size_t i = 0, count = all.size(); i < count; ++i)
+      if (all[i].number == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) {
+        all.push_back(all[i]);
+        all.back().adds_bias = true;
+      }
+    return all;
   }
 
   void run(const ConvolutionAlgorithm& algorithm, const ConvolutionArrays& arrays,
@@ -130,11 +134,6 @@ class ConvolutionPlan {
     }
     return CUDNN_DATA_FLOAT;
   }
-  /// What products may be made of. The default of FP32 is TF32 from Ampere on.
-  cudnnMathType_t asked_math() const {
-    if (key_.storage != ConvolutionStorage::float32) return CUDNN_TENSOR_OP_MATH;
-    return key_.tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
-  }
   void set_math(cudnnMathType_t math) const {
     check(cudnnSetConvolutionMathType(convolution_.get(), math), "cudnnSetConvolutionMathType");
   }
@@ -155,18 +154,39 @@ class ConvolutionPlan {
                   ImageStrides(p.layout, channels, extent));
   }
 
+  /// Adds the algorithms whose products are made of `math`.
+  void ask(cudnnMathType_t math, std::vector<ConvolutionAlgorithm>& all) const {
+    set_math(math);
+    switch (key_.pass) {
+      case ConvolutionPass::forward:
+        return ask<cudnnConvolutionFwdAlgoPerf_t>(
+            math, all, cudnnGetConvolutionForwardAlgorithm_v7,
+            {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM,
+             CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, CUDNN_CONVOLUTION_FWD_ALGO_GEMM,
+             CUDNN_CONVOLUTION_FWD_ALGO_DIRECT},
+            x_.get(), weight_.get(), convolution_.get(), y_.get());
+      case ConvolutionPass::data:
+        return ask<cudnnConvolutionBwdDataAlgoPerf_t>(
+            math, all, cudnnGetConvolutionBackwardDataAlgorithm_v7,
+            {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1}, weight_.get(), y_.get(), convolution_.get(),
+            x_.get());
+      case ConvolutionPass::weight:
+        return ask<cudnnConvolutionBwdFilterAlgoPerf_t>(
+            math, all, cudnnGetConvolutionBackwardFilterAlgorithm_v7,
+            {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1}, x_.get(), y_.get(), convolution_.get(),
+            weight_.get());
+    }
+  }
   template <class Found, class Get, class... Descriptors>
-  std::vector<ConvolutionAlgorithm> ask(Get get, const char* call,
-                                        std::initializer_list<std::int32_t> plain,
-                                        Descriptors... descriptors) const {
+  void ask(cudnnMathType_t math, std::vector<ConvolutionAlgorithm>& all, Get get,
+           std::initializer_list<std::int32_t> plain, Descriptors... descriptors) const {
     constexpr int most = 32;
     Found found[most];
     int count = 0;
     const cudnnStatus_t status =
         get(CudnnLibrary::shared().handle(), descriptors..., most, &count, found);
-    if (is_unsupported(status)) return {};
-    check(status, call);
-    std::vector<ConvolutionAlgorithm> algorithms;
+    if (is_unsupported(status)) return;
+    check(status, "cudnnGetConvolution*Algorithm_v7");
     for (int i = 0; i < count; ++i) {
       const Found& each = found[i];
       const auto algorithm = static_cast<std::int32_t>(each.algo);
@@ -174,22 +194,12 @@ class ConvolutionPlan {
       if (each.memory > most_workspace || std::ranges::count(plain, algorithm) == 0) continue;
       // Operands would be rounded to FP16.
       if (each.mathType == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION) continue;
-      const bool fma = asked_math() == CUDNN_FMA_MATH;
+      // What was asked for in FP32 must not become TF32.
+      const bool fma = math == CUDNN_FMA_MATH;
       const ConvolutionAlgorithm candidate{true, false, algorithm,
                                            fma ? CUDNN_FMA_MATH : each.mathType, each.memory};
-      if (std::ranges::count(algorithms, candidate) == 0) algorithms.push_back(candidate);
+      if (std::ranges::count(all, candidate) == 0) all.push_back(candidate);
     }
-    return algorithms;
-  }
-  /// The algorithms, and then those that can add a bias in the same pass, doing so.
-  std::vector<ConvolutionAlgorithm> with_bias(std::vector<ConvolutionAlgorithm> algorithms) const {
-    if (!key_.bias) return algorithms;
-    for (std::size_t i = 0, count = algorithms.size(); i < count; ++i)
-      if (algorithms[i].number == CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) {
-        algorithms.push_back(algorithms[i]);
-        algorithms.back().adds_bias = true;
-      }
-    return algorithms;
   }
 
   Key key_;

@@ -42,11 +42,16 @@ struct Cublas : cuda::Operations, cuda::CublasProducts {
   using StepGraphs = grid::StepGraphs<cuda::Queue>;
   /// How often the host has waited for the GPU: a training step must not.
   static std::size_t synchronizations() { return cuda::synchronizations(); }
-  /// Calls visitor(name, tensor) for how products are done, which a race has found, and takes what
-  /// the visitor leaves there: a checkpoint's, if it is of this kind of GPU. Waits.
+  /// Calls visitor(name, tensor) for how products and convolutions are done, which races have
+  /// found, and takes what the visitor leaves there: a checkpoint's, if it is of this kind of GPU.
+  /// Waits.
   template <class Visitor>
   static void visit_plans(Visitor&& visitor) {
     cuda::visit_plans<Cublas>(Plans::shared(), visitor);
+#if defined(HALFSTEP_CUDNN)
+    cuda::visit_plans<Cublas>(cuda::ConvolutionRace<cuda::Cudnn>::shared(), visitor,
+                              "machine_of_convolutions", "convolutions");
+#endif
   }
 };
 

@@ -14,7 +14,8 @@ namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
 ///
 /// @tparam B  whose tensors they are
 template <class B, class Plans, class Visitor>
-void visit_plans(Plans& plans, Visitor&& visitor) {
+void visit_plans(Plans& plans, Visitor&& visitor, const char* machine_name = "machine",
+                 const char* table_name = "products") {
   using Device = typename B::DeviceType;
   const auto shown = [&]<class T>(const char* name, std::vector<T>& values, const Shape& shape) {
     Tensor<T, Device> tensor(shape);
@@ -28,8 +29,8 @@ void visit_plans(Plans& plans, Visitor&& visitor) {
   const std::vector<std::int64_t> before = plans.words();
   std::vector<std::int64_t> words = before;
   constexpr auto width = static_cast<Index>(Plans::words_of_a_plan);
-  shown("machine", valid_for, Shape{static_cast<Index>(valid_for.size())});
-  shown("products", words, Shape{static_cast<Index>(words.size()) / width, width});
+  shown(machine_name, valid_for, Shape{static_cast<Index>(valid_for.size())});
+  shown(table_name, words, Shape{static_cast<Index>(words.size()) / width, width});
   if (words != before) plans.restore(std::string(valid_for.begin(), valid_for.end()), words);
 }
 
