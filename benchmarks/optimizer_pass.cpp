@@ -1,71 +1,21 @@
 // What happens to 20 M gradients after backward, beside plain loops over the same bytes: the finite
 // check and norm of unscale, the update, and a whole step from scaled gradients to 16-bit weights.
+#include "measure/after_backward.hpp"
 #include "measure/beside.hpp"
 #include "measure/probes.hpp"
-#include "measure/random_tensor.hpp"
 
-#include <halfstep/backend/setup.hpp>
-#include <halfstep/nn/module.hpp>
-#include <halfstep/optim/adamw.hpp>
-#include <halfstep/optim/clip_norm.hpp>
-#include <halfstep/optim/default_optimizer.hpp>
-#include <halfstep/scale/loss_scaler.hpp>
+#include <halfstep/backend/default.hpp>
 
 namespace {
 
-using halfstep::Gradients;
-using halfstep::GradientState;
 using halfstep::Index;
 using halfstep::Scaled;
 using halfstep::Tensor;
 using halfstep::Unscaled;
+using measure::adamw;
+using measure::AfterBackward;
 
 constexpr Index parameters = 20'000'000;
-
-template <class Setup>
-struct OneArena : halfstep::nn::Module<Setup> {
-  typename OneArena::ParameterType weight{*this, "weight", halfstep::Shape{parameters},
-                                          halfstep::Initialiser(fill)};
-  static void fill(std::span<float> values, const halfstep::Shape&, std::uint64_t seed) {
-    halfstep::RandomStream random(seed);
-    for (float& value : values) value = 0.02f * (random.uniform() - 0.5f);
-  }
-};
-
-/// A model, and gradients in its arena as backward leaves them: times a loss scale.
-template <class Setup>
-class AfterBackward {
- public:
-  AfterBackward() : state_(halfstep::Shape{1}) {
-    model_.store()->lay_out();
-    using T = typename Setup::Parameter;
-    model_.store()->for_each_stored(halfstep::StorageList<T>{}, [&](auto& segment) {
-      segment.allocate_gradients();
-      segment.gradients() = measure::random_tensor<T>({segment.size()}, 3);
-      arena_ = segment.gradients().data();
-    });
-  }
-  template <class State>
-  Gradients<State, Setup> gradients() {
-    GradientState state;
-    state.scale = 65536.0;
-    *state_.data() = state;
-    return {model_.store(), state_};
-  }
-  OneArena<Setup>& model() { return model_; }
-  /// The gradients, as bytes to read.
-  const void* arena() const { return arena_; }
-
- private:
-  OneArena<Setup> model_;
-  Tensor<GradientState> state_;
-  const void* arena_ = nullptr;
-};
-
-template <class Setup>
-auto adamw(OneArena<Setup>& model) {
-  return halfstep::default_optimizer(model.parameters(), halfstep::optim::AdamW{});
-}
 
 /// 28 bytes a parameter, plainly: a 16-bit gradient is read and a 16-bit weight written; the FP32
 /// master and two moments are read and written.
@@ -112,7 +62,7 @@ template <class Precision>
 void unscale(benchmark::State& state) {
   halfstep::set_threads(static_cast<int>(state.range(0)));
   using Setup = halfstep::Setup<Precision>;
-  AfterBackward<Setup> after;
+  AfterBackward<Setup> after(parameters);
   auto scaler = halfstep::default_scaler(after.model().parameters());
   const auto ours = [&] {
     auto gradients = scaler.unscale(after.template gradients<Scaled>());
@@ -135,7 +85,7 @@ template <class Precision>
 void update(benchmark::State& state) {
   halfstep::set_threads(static_cast<int>(state.range(0)));
   using Setup = halfstep::Setup<Precision>;
-  AfterBackward<Setup> after;
+  AfterBackward<Setup> after(parameters);
   auto optimizer = adamw(after.model());
   const auto ours = [&] {
     auto gradients = after.template gradients<Unscaled>();
@@ -159,7 +109,7 @@ template <class Precision>
 void whole_step(benchmark::State& state) {
   halfstep::set_threads(static_cast<int>(state.range(0)));
   using Setup = halfstep::Setup<Precision>;
-  AfterBackward<Setup> after;
+  AfterBackward<Setup> after(parameters);
   auto optimizer = adamw(after.model());
   auto scaler = halfstep::default_scaler(after.model().parameters());
   const auto ours = [&] {

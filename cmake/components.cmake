@@ -4,7 +4,7 @@
 #
 # halfstep_find_component(<name>) makes halfstep::<name> where its parts are there, and says so in
 # halfstep_<name>_FOUND; where they are not, halfstep_<name>_REMEDY names what to install.
-set(HALFSTEP_COMPONENTS eigen openmp onednn zlib)
+set(HALFSTEP_COMPONENTS eigen openmp onednn zlib cuda cudnn)
 
 function(halfstep_find_component name)
   set(found FALSE)
@@ -56,6 +56,31 @@ function(halfstep_find_component name)
       set(parts ZLIB::ZLIB)
       set(definition HALFSTEP_ZLIB)
     endif()
+  elseif(name STREQUAL "cuda")
+    set(remedy "the CUDA Toolkit 12 or later was not found; install it, and have nvcc in the path")
+    find_package(CUDAToolkit 12.0 QUIET)
+    if(TARGET CUDA::cublasLt)
+      set(found TRUE)
+      set(parts CUDA::cublasLt CUDA::cudart_static)
+      set(definition HALFSTEP_CUDA)
+    endif()
+  elseif(name STREQUAL "cudnn")
+    set(remedy "cuDNN 9 was not found; install it: sudo apt-get install libcudnn9-dev-cuda-13")
+    halfstep_find_component(cuda)
+    find_path(CUDNN_INCLUDE_DIR NAMES cudnn_version.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+    find_library(CUDNN_LIBRARY NAMES cudnn HINTS ${CUDAToolkit_LIBRARY_DIR})
+    mark_as_advanced(CUDNN_INCLUDE_DIR CUDNN_LIBRARY)
+    if(halfstep_cuda_FOUND AND CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
+      if(NOT TARGET halfstep_cudnn_library)
+        add_library(halfstep_cudnn_library UNKNOWN IMPORTED ${HALFSTEP_COMPONENT_SCOPE})
+        set_target_properties(
+          halfstep_cudnn_library PROPERTIES IMPORTED_LOCATION "${CUDNN_LIBRARY}"
+                                            INTERFACE_INCLUDE_DIRECTORIES "${CUDNN_INCLUDE_DIR}")
+      endif()
+      set(found TRUE)
+      set(parts halfstep::cuda halfstep_cudnn_library)
+      set(definition HALFSTEP_CUDNN)
+    endif()
   else()
     list(JOIN HALFSTEP_COMPONENTS ", " known)
     set(remedy "there is no such component; the components are ${known}")
@@ -66,6 +91,17 @@ function(halfstep_find_component name)
     target_link_libraries(halfstep::${name} INTERFACE halfstep::halfstep ${parts})
     if(definition)
       target_compile_definitions(halfstep::${name} INTERFACE ${definition})
+    endif()
+    if(name STREQUAL "cuda")
+      # The standard's option by name, since CMake knows it for CUDA from 3.26 on; constexpr functions
+      # of the standard library run on the device, and what nvcc says of them and of Eigen is no news.
+      target_compile_options(
+        halfstep::cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>"
+                                 "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>"
+                                 "$<$<COMPILE_LANGUAGE:CUDA>:-diag-suppress=20012,20014,20208>")
+    elseif(name STREQUAL "openmp")
+      target_compile_options(halfstep::openmp
+                             INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fopenmp>")
     endif()
   endif()
   set(halfstep_${name}_FOUND ${found} PARENT_SCOPE)

@@ -12,6 +12,9 @@ struct Classification {
   halfstep::Index classes;
   halfstep::Index batch_size = batch_shape[0];
 
+  /// A sequence has some; images have none.
+  static constexpr halfstep::Index tokens() { return 0; }
+
   template <class Setup>
   struct Batch {
     halfstep::nn::Input<Setup> x;
@@ -19,8 +22,9 @@ struct Classification {
   };
   template <class Setup>
   Batch<Setup> random_batch(std::uint64_t seed) const {
-    return {measure::random_tensor<typename Setup::Activation>(batch_shape, seed),
-            measure::random_classes({batch_size}, classes, seed)};
+    using Backend = typename Setup::Backend;
+    return {measure::random_tensor_on<typename Setup::Activation, Backend>(batch_shape, seed),
+            measure::random_classes_on<Backend>({batch_size}, classes, seed)};
   }
 
   /// loss(model, batch), as a trainer takes it.

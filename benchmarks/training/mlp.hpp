@@ -2,8 +2,8 @@
 
 #include "../measure/step_products.hpp"
 #include "classification.hpp"
+#include "step_options.hpp"
 
-#include <string>
 #include <vector>
 
 namespace training {
@@ -13,9 +13,10 @@ namespace training {
 struct MlpCase : Classification {
   std::vector<halfstep::Index> widths;
 
-  explicit MlpCase(const std::string& name)
-      : MlpCase(name == "mlp" ? MlpCase({784, 512, 512, 10}, 128)
-                              : MlpCase({784, 2048, 2048, 2048, 10}, 512)) {}
+  explicit MlpCase(const StepOptions& options)
+      : MlpCase(options.model == "mlp"
+                    ? MlpCase({784, 512, 512, 10}, options.batch_or(128))
+                    : MlpCase({784, 2048, 2048, 2048, 10}, options.batch_or(512))) {}
 
   template <class Setup>
   class Model : public halfstep::nn::Module<Setup> {
@@ -34,6 +35,8 @@ struct MlpCase : Classification {
     halfstep::nn::ModuleList<halfstep::nn::Linear<Setup>> layers_{*this, "layers"};
   };
 
+  /// Multiplications and additions of a step that the model cannot do without.
+  double model_flop(halfstep::Index /*parameters*/) const { return measure::flop(products()); }
   std::vector<measure::LayerProducts> products() const {
     std::vector<measure::LayerProducts> layers;
     for (std::size_t i = 0; i + 1 < widths.size(); ++i)

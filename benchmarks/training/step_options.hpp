@@ -1,6 +1,6 @@
 #pragma once
 
-#include <app/json_lines.hpp>
+#include <halfstep/tensor/shape.hpp>
 
 #include <cstdint>
 #include <string>
@@ -13,7 +13,11 @@ struct StepOptions {
   std::string backend;
   int threads = 2;
   double seconds = 10.0;
+  int batch = 0;             ///< samples in a step; 0: the model's own
+  double peak_tflops = 0.0;  ///< of the machine, in the precision's products; 0: nobody said
   bool json = false;
+
+  halfstep::Index batch_or(halfstep::Index own) const { return batch > 0 ? batch : own; }
 };
 
 /// What a measurement of training steps found; milliseconds are medians unless they say best.
@@ -21,7 +25,10 @@ struct StepFigures {
   double median_ms = 0.0;
   double best_ms = 0.0;
   double samples_per_second = 0.0;
-  double gemm_ms = 0.0;  ///< 0 where oneDNN, the ceiling, is not built in
+  double tokens_per_second = 0.0;  ///< 0 for models that read none
+  std::int64_t parameters = 0;
+  double model_tflops = 0.0;  ///< what the model's own arithmetic comes to, a second
+  double gemm_ms = 0.0;       ///< 0 on a CPU where oneDNN, the ceiling, is not built in
   double copy_gb_per_second = 0.0;
   double limit_ms = 0.0;
   double optimizer_ms = 0.0;

@@ -25,9 +25,9 @@ template <class F>
 void with_case(const std::string& model, const F& f) {
   if (model == "mlp" || model == "mlp_wide") return f(std::type_identity<MlpCase>{});
   if (model == "cnn") return f(std::type_identity<CnnCase>{});
-  if (model == "gpt") return f(std::type_identity<GptCase>{});
+  if (model == "gpt" || model == "gpt2") return f(std::type_identity<GptCase>{});
   halfstep::fail<app::CommandLineError>(
-      "--model ", model, ": there is no such model; choose mlp, mlp_wide, cnn or gpt");
+      "--model ", model, ": there is no such model; choose mlp, mlp_wide, cnn, gpt or gpt2");
 }
 
 }  // namespace training

@@ -14,6 +14,13 @@
 #include <string_view>
 #include <type_traits>
 
+#if defined(HALFSTEP_CUDA)
+// Units that nvcc compiles know the whole class; the others only pass its name on.
+namespace halfstep::inline HALFSTEP_ABI::backend {
+struct Cublas;
+}
+#endif
+
 namespace app {
 
 /// Calls f(std::type_identity<Backend>) with the backend of that name.
@@ -38,9 +45,14 @@ void with_backend(std::string_view name, const F& f) {
     fail<halfstep::BackendError>(
         "--backend onednn: this program was built without oneDNN; install ",
         "libdnnl-dev and build it again, or choose --backend ", backend::Default::name);
-  if (name == "cuda")
+  if (name == "cuda") {
+#if defined(HALFSTEP_CUDA)
+    return f(std::type_identity<backend::Cublas>{});
+#else
     fail<halfstep::BackendError>("--backend cuda: this program was built without CUDA; choose ",
                                  "--backend ", backend::Default::name);
+#endif
+  }
   fail<CommandLineError>("--backend '", name,
                          "' is unknown; choose eigen, onednn, reference or cuda");
 }

@@ -2,7 +2,8 @@
 
 #include <app/options.hpp>
 
-#include <halfstep/precision/with_precision.hpp>
+#include <halfstep/backend/setup.hpp>
+#include <halfstep/tensor/tensor.hpp>
 
 #include <algorithm>
 #include <string>
@@ -81,19 +82,41 @@ std::vector<std::string> canonical_precisions(const std::string& list) {
   return names;
 }
 
+/// Has a device multiply in a Setup's types: whether it is there, and can, is seen when it must.
+/// @throws halfstep::BackendError    there is no such device
+/// @throws halfstep::PrecisionError  the device is too old for these types
+template <class Setup>
+void require_product() {
+  if constexpr (!Setup::Device::host_accessible) {
+    using Backend = typename Setup::Backend;
+    using Number = typename Setup::Activation;
+    constexpr halfstep::Index size = 8;  // 16 bytes a row in every type, as tensor cores like it
+    const halfstep::Shape square{size, size};
+    halfstep::TensorOf<Number, Backend> factor(square), product(square);
+    Backend::clear(factor.size(), factor.data());
+    const Number *const from = factor.data(), *const no_bias = nullptr;
+    Backend::template gemm<typename Setup::Compute>(halfstep::GemmProblem{1, size, size, size},
+                                                    from, from, product.data(), no_bias);
+    Backend::synchronize();
+  }
+}
+
 /// Canonical names with `all` replaced by every precision that the backend has, and `Extra`.
 /// @throws halfstep::PrecisionError  a precision is known, and the backend does not have it
+/// @throws halfstep::BackendError    the backend's device is not there
 template <class Backend, class... Extra>
 std::vector<std::string> require_precisions(const std::vector<std::string>& canonical) {
   std::vector<std::string> names;
   const auto add = [&](std::string_view name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
   };
-  // The names alone: nothing is trained for them.
+  // Nothing is trained for them.
   const auto require = [](const std::string& name) {
-    if (((name == Extra::name) || ...)) return;
-    halfstep::with_precision<Backend>(name == fp16_without_scaling ? "mixed_fp16" : name,
-                                      [](auto) {});
+    const auto multiply = [](auto policy) {
+      require_product<halfstep::Setup<decltype(policy), Backend>>();
+    };
+    if (((name == Extra::name && (multiply(Extra{}), true)) || ...)) return;
+    halfstep::with_precision<Backend>(name == fp16_without_scaling ? "mixed_fp16" : name, multiply);
   };
   for (const std::string& name : canonical) {
     if (name != "all") {

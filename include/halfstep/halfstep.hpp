@@ -18,6 +18,7 @@
 #include <halfstep/autograd/debug_scope.hpp>
 #include <halfstep/autograd/dropout.hpp>
 #include <halfstep/autograd/elementwise.hpp>
+#include <halfstep/autograd/feed_forward.hpp>
 #include <halfstep/autograd/fp32_island.hpp>
 #include <halfstep/autograd/gather.hpp>
 #include <halfstep/autograd/largest_gradient.hpp>
@@ -47,6 +48,7 @@
 #include <halfstep/nn/dropout.hpp>
 #include <halfstep/nn/either.hpp>
 #include <halfstep/nn/embedding.hpp>
+#include <halfstep/nn/feed_forward.hpp>
 #include <halfstep/nn/flatten.hpp>
 #include <halfstep/nn/group_norm.hpp>
 #include <halfstep/nn/gru.hpp>

@@ -14,33 +14,28 @@
 #include <halfstep/backend/test_device.hpp>
 
 #include "support/gradients.hpp"
+#include "support/on_device.hpp"
 
 namespace hs = halfstep;
 using hs::Shape;
 using hs::test::integers;
+using hs::test::on_device;
 using hs::test::sample;
 using hs::test::to_doubles;
 
 namespace {
 
-template <class B, class T>
-hs::TensorOf<T, B> on(const hs::Tensor<T>& host) {
-  hs::TensorOf<T, B> tensor(host.shape());
-  B::upload(host.span(), tensor.data());
-  return tensor;
-}
-
 /// Two steps of forward and backward; the weight's gradient of the second.
 template <class B>
 std::vector<double> gradient_of_a_network() {
   using V = hs::Variable<double, B>;
-  std::vector<double> gradient(36);
+  std::vector<double> gradient;
   for (int step = 0; step < 2; ++step) {
-    const V x = on<B>(sample<double>({8, 6}, 1));
-    const V weight = V::leaf(on<B>(sample<double>({6, 6}, 2)));
-    const V bias = V::leaf(on<B>(sample<double>({6}, 3)));
-    const auto targets = on<B>(integers({0, 1, -100, 3, 4, 5, 0, 1}));
-    const auto rows = on<B>(integers({7, 0, 0, 3, 4, 5, 0, 1}));
+    const V x = on_device<B>(sample<double>({8, 6}, 1));
+    const V weight = V::leaf(on_device<B>(sample<double>({6, 6}, 2)));
+    const V bias = V::leaf(on_device<B>(sample<double>({6}, 3)));
+    const auto targets = on_device<B>(integers({0, 1, -100, 3, 4, 5, 0, 1}));
+    const auto rows = on_device<B>(integers({7, 0, 0, 3, 4, 5, 0, 1}));
     V h = hs::gelu(hs::linear(x, weight, bias));
     h = hs::dropout(h, 0.1, {.seed = 1}) + hs::softmax(h) * bias;
     h = hs::concatenate({hs::slice(h, 1, 0, 3), hs::slice(h, 1, 3, 3)}, 1);
@@ -50,8 +45,8 @@ std::vector<double> gradient_of_a_network() {
                    hs::mse_loss(h, x);
     hs::Tensor<double> one(Shape{});
     one.data()[0] = 1.0;
-    hs::autograd::propagate(loss, on<B>(one));
-    B::download(weight.gradient().data(), std::span<double>(gradient));
+    hs::autograd::propagate(loss, on_device<B>(one));
+    gradient = hs::test::on_host<B>(weight.gradient());
   }
   return gradient;
 }

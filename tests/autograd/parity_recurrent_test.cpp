@@ -9,13 +9,7 @@ namespace halfstep::test {
 namespace {
 
 TEST(RecurrentParity, InDoubleTheReferenceEqualsPyTorch) {
-  for_each_recurrent_case([](const nlohmann::json& one) {
-    const RecurrentResult found =
-        run_recurrent<double, backend::Reference>(one, rounded_to<double>);
-    for (const auto& [name, array] : found.arrays)
-      expect_equals_file(name, array,
-                         name == "y" ? one.at("outputs").at("y") : one.at("gradients").at(name));
-  });
+  expect_recurrent_equals_pytorch<backend::Reference>();
 }
 
 template <class B>

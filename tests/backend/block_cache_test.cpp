@@ -1,4 +1,4 @@
-#include <halfstep/backend/cuda/block_cache.hpp>
+#include <halfstep/backend/grid/block_cache.hpp>
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <vector>
 
 namespace hs = halfstep;
-using hs::backend::cuda::BlockCache;
-using hs::backend::cuda::FreeMemory;
+using hs::backend::grid::BlockCache;
+using hs::backend::grid::FreeMemory;
 
 namespace {
 

@@ -9,11 +9,16 @@
 #include <random>
 #include <vector>
 
+#include "support/backend_test.hpp"
+#include "support/on_device.hpp"
+
 // What every backend's convolution and pooling must do, whatever they are stored in.
 namespace convolution_checks {
 
 namespace hs = halfstep;
 using hs::ImageLayout;
+using hs::test::on_device;
+using hs::test::on_host;
 
 /// Zeros and ones of both signs: their sums are exact in any order.
 template <class T>
@@ -72,9 +77,9 @@ inline std::vector<hs::ConvolutionProblem> problems() {
   return all;
 }
 
-/// Calls `f(to, accumulate)` on arrays that start with NaN where nothing is to be kept, and
-/// compares them with what `exact` makes of the same numbers in double.
-template <class T, class F, class Exact>
+/// Calls `f(to, accumulate)` on arrays of backend B that start with NaN where nothing is to be
+/// kept, and compares them with what `exact` makes of the same numbers in double.
+template <class B, class T, class F, class Exact>
 void expect_equal(const std::string& what, hs::Index count, const F& f, const Exact& exact) {
   for (const bool accumulate : {false, true}) {
     std::vector<T> to = small_integers<T>(count, 9);
@@ -82,7 +87,9 @@ void expect_equal(const std::string& what, hs::Index count, const F& f, const Ex
     for (const T x : to) expected.push_back(hs::storage_cast<double>(x));
     if (!accumulate)
       for (T& x : to) x = hs::storage_cast<T>(std::numeric_limits<float>::quiet_NaN());
-    f(to.data(), accumulate);
+    auto there = on_device<B>(to);
+    f(there.data(), accumulate);
+    to = on_host<B>(there);
     exact(expected.data(), accumulate);
     for (std::size_t i = 0; i < to.size(); ++i)
       ASSERT_EQ(hs::storage_cast<double>(to[i]), expected[i])
@@ -109,31 +116,35 @@ void integers_are_exact() {
     const auto bias = small_integers<S>(std::max(p.filters, p.channels), 4);
     const auto wide_x = in_double(x), wide_weight = in_double(weight), wide_y = in_double(y),
                wide_bias = in_double(bias);
+    const auto there_x = on_device<B>(x), there_weight = on_device<B>(weight),
+               there_y = on_device<B>(y), there_bias = on_device<B>(bias);
     for (const bool has_bias : {false, true}) {
-      const S* const b = has_bias ? bias.data() : nullptr;
+      const S* const b = has_bias ? there_bias.data() : nullptr;
       const double* const wide_b = has_bias ? wide_bias.data() : nullptr;
-      expect_equal<S>(
+      expect_equal<B, S>(
           "y", p.y_size(),
           [&](S* to, bool accumulate) {
-            B::template convolve<Compute>(p, x.data(), weight.data(), b, to, accumulate);
+            B::template convolve<Compute>(p, there_x.data(), there_weight.data(), b, to,
+                                          accumulate);
           },
           [&](double* to, bool accumulate) {
             Exact::convolve<double>(p, wide_x.data(), wide_weight.data(), wide_b, to, accumulate);
           });
-      expect_equal<S>(
+      expect_equal<B, S>(
           "x", p.x_size(),
           [&](S* to, bool accumulate) {
-            B::template convolve_transposed<Compute>(p, y.data(), weight.data(), b, to, accumulate);
+            B::template convolve_transposed<Compute>(p, there_y.data(), there_weight.data(), b, to,
+                                                     accumulate);
           },
           [&](double* to, bool accumulate) {
             Exact::convolve_transposed<double>(p, wide_y.data(), wide_weight.data(), wide_b, to,
                                                accumulate);
           });
     }
-    expect_equal<S>(
+    expect_equal<B, S>(
         "weight", p.weight_size(),
         [&](S* to, bool accumulate) {
-          B::template convolve_weight<Compute>(p, x.data(), y.data(), to, accumulate);
+          B::template convolve_weight<Compute>(p, there_x.data(), there_y.data(), to, accumulate);
         },
         [&](double* to, bool accumulate) {
           Exact::convolve_weight<double>(p, wide_x.data(), wide_y.data(), to, accumulate);
@@ -173,15 +184,16 @@ void pools_are_exact() {
       const auto x = small_integers<S>(p.x_size(), 1, 3);
       const auto upstream = small_integers<S>(p.y_size(), 2, 3);
       const auto wide_x = in_double(x), wide_upstream = in_double(upstream);
-      std::vector<S> y(static_cast<std::size_t>(p.y_size()));
-      std::vector<double> exact(y.size());
-      B::pool(p, x.data(), y.data());
+      const auto there_x = on_device<B>(x), there_upstream = on_device<B>(upstream);
+      hs::TensorOf<S, B> y(hs::Shape{p.y_size()});
+      std::vector<double> exact(static_cast<std::size_t>(p.y_size()));
+      B::pool(p, there_x.data(), y.data());
       Exact::pool(p, wide_x.data(), exact.data());
-      EXPECT_EQ(in_double(y), exact);
-      expect_equal<S>(
+      EXPECT_EQ(in_double(on_host<B>(y)), exact);
+      expect_equal<B, S>(
           "gradient", p.x_size(),
           [&](S* to, bool accumulate) {
-            B::pool_backward(p, x.data(), upstream.data(), to, accumulate);
+            B::pool_backward(p, there_x.data(), there_upstream.data(), to, accumulate);
           },
           [&](double* to, bool accumulate) {
             Exact::pool_backward(p, wide_x.data(), wide_upstream.data(), to, accumulate);
@@ -199,13 +211,14 @@ void nan_gets_the_gradient() {
     const std::size_t third_pixel = 2 * 19, channel = 17;
     x[third_pixel + channel] = hs::storage_cast<S>(std::numeric_limits<float>::quiet_NaN());
     const std::vector<S> upstream(19, hs::storage_cast<S>(3.0f));
-    std::vector<S> gradient(x.size());
-    B::pool_backward(p, x.data(), upstream.data(), gradient.data(), false);
+    const auto there_x = on_device<B>(x), there_upstream = on_device<B>(upstream);
+    hs::TensorOf<S, B> gradient(hs::Shape{p.x_size()});
+    B::pool_backward(p, there_x.data(), there_upstream.data(), gradient.data(), false);
     std::vector<double> expected(x.size(), 0.0);
     std::fill_n(expected.begin(), 19, 3.0);
     expected[channel] = 0.0;
     expected[third_pixel + channel] = 3.0;
-    EXPECT_EQ(in_double(gradient), expected);
+    EXPECT_EQ(in_double(on_host<B>(gradient)), expected);
   }
 }
 
@@ -215,7 +228,7 @@ struct Case {
   using S = S_;
 };
 template <class Case>
-class Convolution : public testing::Test {};
+class Convolution : public hs::test::BackendTest<typename Case::B, typename Case::S> {};
 TYPED_TEST_SUITE_P(Convolution);
 
 TYPED_TEST_P(Convolution, IsExactForSmallIntegers) {

@@ -1,144 +1,34 @@
 #include <halfstep/backend/cpu/count_updates.hpp>
 #include <halfstep/backend/cpu/loops.hpp>
-#include <halfstep/backend/reference.hpp>
 
-#include <gtest/gtest.h>
-
-#include <map>
-
-#include "numbers.hpp"
+#include "count_exponents_checks.hpp"
 
 namespace hs = halfstep;
+using count_exponents_checks::BruteForce;
+using count_exponents_checks::expect_equal;
 using hs::ExponentCounts;
 using hs::ExponentScale;
 using hs::Index;
 using hs::backend::CpuLoops;
-using hs::backend::Reference;
+
+namespace count_exponents_checks {
+INSTANTIATE_TYPED_TEST_SUITE_P(CpuLoops, CountExponents, numbers::Cases<hs::backend::CpuLoops>);
+INSTANTIATE_TYPED_TEST_SUITE_P(Reference, CountExponents, numbers::Cases<Reference>);
+}  // namespace count_exponents_checks
 
 namespace {
 
-/// Counts as a reader would: the library's own functions stand nowhere in it.
-struct BruteForce {
-  std::map<int, std::int64_t> exponents;
-  std::int64_t zeros = 0;
-  std::int64_t infinities = 0;
-  std::int64_t nans = 0;
-  std::int64_t tiny = 0;
-  double smallest = std::numeric_limits<double>::infinity();
-  double largest = -std::numeric_limits<double>::infinity();
-
-  void add(double x, double unit, double bound) {
-    if (std::isnan(x)) {
-      ++nans;
-    } else if (std::isinf(x)) {
-      ++infinities;
-    } else {
-      smallest = std::min(smallest, x);
-      largest = std::max(largest, x);
-      if (x == 0.0) {
-        ++zeros;
-        return;
-      }
-      // x / unit may round up to a power of two, and long doubles have the bits to see that.
-      const long double quotient = static_cast<long double>(std::fabs(x)) / unit;
-      int exponent = std::ilogb(quotient);
-      if (std::scalbn(static_cast<long double>(unit), exponent) > std::fabs(x)) --exponent;
-      ++exponents[exponent];
-      if (quotient <= bound) ++tiny;
-    }
-  }
-};
-
-void expect_equal(const ExponentCounts& counts, const BruteForce& brute) {
-  EXPECT_EQ(counts.zeros, brute.zeros);
-  EXPECT_EQ(counts.infinities, brute.infinities);
-  EXPECT_EQ(counts.nans, brute.nans);
-  EXPECT_EQ(counts.tiny, brute.tiny);
-  EXPECT_EQ(counts.smallest, brute.smallest);
-  EXPECT_EQ(counts.largest, brute.largest);
-  std::map<int, std::int64_t> exponents;
-  for (int e = ExponentCounts::lowest; e <= ExponentCounts::highest; ++e)
-    if (counts.at(e) != 0) exponents[e] = counts.at(e);
-  EXPECT_EQ(exponents, brute.exponents);
-}
-
-constexpr ExponentScale scales[] = {
-    {}, {65536.0, 0x1p-25}, {3.0, 0x1p-25}, {0x1.FFFFFEp-3, 0x1p-3}, {0x1.000002p20, 0x1p-25}};
-
 template <class T>
-void expect_both_backends_count(const std::vector<T>& x, const ExponentScale& scale) {
-  SCOPED_TRACE(testing::Message() << x.size() << " numbers, unit " << scale.unit);
-  BruteForce brute;
-  for (const T value : x) brute.add(hs::storage_cast<double>(value), scale.unit, scale.tiny);
-  const auto n = static_cast<Index>(x.size());
-  ExponentCounts counts;
-  CpuLoops::count_exponents(n, x.data(), scale, &counts);
-  expect_equal(counts, brute);
-  ExponentCounts of_reference;
-  Reference::count_exponents(n, x.data(), scale, &of_reference);
-  expect_equal(of_reference, brute);
-}
+class CountExponentsOnCpu : public testing::Test {};
+TYPED_TEST_SUITE(CountExponentsOnCpu, numbers::StorageTypes);
 
-template <class T>
-class CountExponents : public testing::Test {};
-TYPED_TEST_SUITE(CountExponents, numbers::StorageTypes);
-
-TYPED_TEST(CountExponents, IsExactForNumbersOfEverySize) {
-  using T = TypeParam;
-  std::mt19937 generator(1);
-  const double least = std::log2(hs::numeric_traits<T>::min_subnormal);
-  const double most = std::log2(hs::numeric_traits<T>::max);
-  std::uniform_real_distribution<double> exponent(least - 1.0, most);
-  for (const Index n : {0, 1, 15, 1024, 1025, 70001}) {
-    std::vector<T> x(static_cast<std::size_t>(n));
-    for (std::size_t i = 0; i < x.size(); ++i)
-      x[i] = hs::storage_cast<T>(
-          i % 5 == 0 ? 0.0 : (i % 2 == 0 ? -1.0 : 1.0) * std::exp2(exponent(generator)));
-    for (const ExponentScale& scale : scales) expect_both_backends_count(x, scale);
-  }
-}
-
-TYPED_TEST(CountExponents, IsExactForGradientsAndActivations) {
-  using T = TypeParam;
-  auto x = numbers::normal_numbers<T>(200003, 1);  // regular blocks: the quick way
-  for (std::size_t i = 0; i < x.size(); i += 2) x[i] = T{};
-  for (const ExponentScale& scale : scales) expect_both_backends_count(x, scale);
-  for (const float bad : {INFINITY, -INFINITY, NAN})
-    for (const std::size_t at : {std::size_t{0}, std::size_t{1023}, x.size() - 1}) {
-      auto spoilt = x;
-      spoilt[at] = hs::storage_cast<T>(bad);
-      expect_both_backends_count(spoilt, {});
-    }
-}
-
-TYPED_TEST(CountExponents, IsTheSameForAnyThreads) {
+TYPED_TEST(CountExponentsOnCpu, IsTheSameForAnyThreads) {
   const auto x = numbers::normal_numbers<TypeParam>(1000003, 1);
   numbers::expect_same_bits_for_any_threads([&] {
     ExponentCounts counts;
     CpuLoops::count_exponents(1000003, x.data(), {}, &counts);
     return std::vector<ExponentCounts>{counts};
   });
-}
-
-TEST(CountExponentsOfFloats, AddsToWhatWasCounted) {
-  const std::vector<float> x{1.0f, 0.0f, -4.0f};
-  ExponentCounts counts;
-  for (int i = 0; i < 2; ++i) CpuLoops::count_exponents(3, x.data(), {}, &counts);
-  EXPECT_EQ(counts.at(0), 2);
-  EXPECT_EQ(counts.at(2), 2);
-  EXPECT_EQ(counts.zeros, 2);
-}
-
-TEST(CountExponents16Bits, IsExactForEveryPattern) {
-  const auto check = [](auto type) {
-    using T = decltype(type);
-    std::vector<T> x;
-    for (std::uint32_t bits = 0; bits < 0x10000u; ++bits)
-      x.push_back(T::from_bits(static_cast<std::uint16_t>(bits)));
-    for (const ExponentScale& scale : scales) expect_both_backends_count(x, scale);
-  };
-  check(hs::float16{});
-  check(hs::bfloat16{});
 }
 
 TEST(ExponentKernel, CountsAlikeOnEveryInstructionSet) {

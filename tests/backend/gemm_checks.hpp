@@ -2,6 +2,7 @@
 
 #include <halfstep/backend/reference.hpp>
 #include <halfstep/ops/gemm.hpp>
+#include <halfstep/precision/product.hpp>
 
 #include <gtest/gtest.h>
 
@@ -11,29 +12,46 @@
 #include <vector>
 
 #include "numbers.hpp"
+#include "support/backend_test.hpp"
+#include "support/on_device.hpp"
 
 // What every backend's product must do, whatever it multiplies.
 namespace gemm_checks {
 
 namespace hs = halfstep;
 
+using hs::test::on_device;
+using hs::test::on_host;
 using numbers::as_double;
 using numbers::normal_numbers;
 
+/// What a product on backend B makes of numbers of the host; `c` is what it may add to.
+template <class B, class Compute, class In, class Out>
+std::vector<Out> product(const hs::GemmProblem& p, const std::vector<In>& a,
+                         const std::vector<In>& b, const std::vector<Out>& c,
+                         const std::vector<In>& bias = {}) {
+  const auto there_a = on_device<B>(a), there_b = on_device<B>(b), there_bias = on_device<B>(bias);
+  auto result = on_device<B>(c);
+  B::template gemm<Compute>(p, there_a.data(), there_b.data(), result.data(),
+                            bias.empty() ? nullptr : there_bias.data());
+  return on_host<B>(result);
+}
+
 /// |C - R| <= u_out |R| + (1 + u_out) gamma_K(u_acc) (|A||B|), R in double from the rounded inputs
-/// (Higham, ch. 3); bias and beta C are two more terms of each sum.
+/// (Higham, ch. 3); bias and beta C are two more terms of each sum. TF32 drops 13 bits of an
+/// operand, less than 2^-10 of it, so a product is off by less than 2^-9 + 2^-20.
 template <class B, class Compute, class In, class Out>
 void expect_within_bound(const hs::GemmProblem& p, bool has_bias) {
   const auto a = normal_numbers<In>(p.batch * p.m * p.k, 1);
   const auto b = normal_numbers<In>(p.batch * p.k * p.n, 2);
-  const auto bias = normal_numbers<In>(p.n, 3);
+  const auto bias = normal_numbers<In>(has_bias ? p.n : 0, 3);
   auto c = normal_numbers<Out>(p.batch * p.m * p.n, 4);
   auto exact = as_double(c);
   auto magnitude = as_double(c, true);
   if (p.beta == 0.0f)
     for (Out& value : c) value = hs::storage_cast<Out>(std::numeric_limits<float>::quiet_NaN());
 
-  B::template gemm<Compute>(p, a.data(), b.data(), c.data(), has_bias ? bias.data() : nullptr);
+  c = product<B, Compute>(p, a, b, c, bias);
 
   const auto wide_bias = as_double(bias, true);
   hs::backend::Reference::gemm<double>(p, a.data(), b.data(), exact.data(),
@@ -45,9 +63,10 @@ void expect_within_bound(const hs::GemmProblem& p, bool has_bias) {
                                        magnitude.data(), has_bias ? wide_bias.data() : nullptr);
 
   const double u_out = hs::numeric_traits<Out>::unit_roundoff;
-  const double u = hs::numeric_traits<Compute>::unit_roundoff;
+  const double u = hs::test::Machine<B>::template product_roundoff<In, Compute>;
   const double terms = static_cast<double>(p.k) + 4.0;
-  const double gamma = terms * u / (1.0 - terms * u);
+  double gamma = terms * u / (1.0 - terms * u);
+  if (std::is_same_v<Compute, hs::tf32>) gamma += (1.0 + gamma) * (0x1p-9 + 0x1p-20);
   for (std::size_t i = 0; i < c.size(); ++i) {
     const double bound = u_out * std::fabs(exact[i]) + (1.0 + u_out) * gamma * magnitude[i] +
                          hs::numeric_traits<Out>::min_subnormal;
@@ -112,14 +131,12 @@ void batches() {
 /// An empty sum is zero: what is left is the bias and beta C.
 template <class B, class Compute, class In, class Out>
 void empty_sums() {
-  const std::vector<In> bias{hs::storage_cast<In>(1.0f), hs::storage_cast<In>(-2.0f)};
+  const std::vector<In> bias{hs::storage_cast<In>(1.0f), hs::storage_cast<In>(-2.0f)}, nothing(1);
   std::vector<Out> c(2, hs::storage_cast<Out>(4.0f));
-  const In nothing{};
-  B::template gemm<Compute>({.m = 1, .n = 2, .k = 0, .beta = 1.0f}, &nothing, &nothing, c.data(),
-                            bias.data());
+  c = product<B, Compute>({.m = 1, .n = 2, .k = 0, .beta = 1.0f}, nothing, nothing, c, bias);
   EXPECT_EQ(hs::storage_cast<float>(c[0]), 5.0f);
   EXPECT_EQ(hs::storage_cast<float>(c[1]), 2.0f);
-  B::template gemm<Compute>({.m = 0, .n = 2, .k = 3}, &nothing, &nothing, c.data(), bias.data());
+  c = product<B, Compute>({.m = 0, .n = 2, .k = 3}, nothing, nothing, c, bias);
   EXPECT_EQ(hs::storage_cast<float>(c[0]), 5.0f);
 }
 
@@ -134,7 +151,7 @@ void integers_are_exact() {
   for (In& x : b) x = hs::storage_cast<In>(static_cast<float>(small(generator)));
   std::vector<Out> c(static_cast<std::size_t>(p.m * p.n)), expected(c);
   const In* const no_bias = nullptr;
-  B::template gemm<Compute>(p, a.data(), b.data(), c.data(), no_bias);
+  c = product<B, Compute>(p, a, b, c);
   hs::backend::Reference::gemm<double>(p, a.data(), b.data(), expected.data(), no_bias);
   for (std::size_t i = 0; i < c.size(); ++i)
     ASSERT_EQ(hs::storage_cast<double>(c[i]), hs::storage_cast<double>(expected[i])) << i;
@@ -143,10 +160,9 @@ void integers_are_exact() {
 template <class B, class Compute, class In, class Out>
 double sum_of_ones(hs::Index count) {
   const std::vector<In> ones(static_cast<std::size_t>(count), hs::storage_cast<In>(1.0f));
-  Out sum{};
-  const In* const no_bias = nullptr;
-  B::template gemm<Compute>({.m = 1, .n = 1, .k = count}, ones.data(), ones.data(), &sum, no_bias);
-  return hs::storage_cast<double>(sum);
+  const auto sum =
+      product<B, Compute>({.m = 1, .n = 1, .k = count}, ones, ones, std::vector<Out>(1));
+  return hs::storage_cast<double>(sum[0]);
 }
 
 /// NaN comes through a product and its activation: a skipped step depends on it.
@@ -155,10 +171,8 @@ void nan_comes_through() {
   std::vector<In> a(6, hs::storage_cast<In>(1.0f)), b(6, hs::storage_cast<In>(1.0f));
   a[4] = hs::storage_cast<In>(std::numeric_limits<float>::quiet_NaN());
   for (const hs::Activation activation : {hs::Activation::none, hs::Activation::relu}) {
-    std::vector<Out> c(4, hs::storage_cast<Out>(0.0f));
-    const In* const no_bias = nullptr;
-    B::template gemm<Compute>({.m = 2, .n = 2, .k = 3, .activation = activation}, a.data(),
-                              b.data(), c.data(), no_bias);
+    const auto c = product<B, Compute>({.m = 2, .n = 2, .k = 3, .activation = activation}, a, b,
+                                       std::vector<Out>(4));
     EXPECT_EQ(hs::storage_cast<float>(c[0]), 3.0f);
     EXPECT_TRUE(std::isnan(hs::storage_cast<float>(c[2])));
   }
@@ -174,7 +188,7 @@ struct Case {
 };
 
 template <class Case>
-class Gemm : public testing::Test {};
+class Gemm : public hs::test::BackendTest<typename Case::Backend, typename Case::In> {};
 TYPED_TEST_SUITE_P(Gemm);
 
 #define HALFSTEP_TEST_GEMM(check)                                                         \

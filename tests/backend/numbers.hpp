@@ -73,4 +73,14 @@ void expect_same_bits_for_any_threads(const Run& run) {
 /// Every storage type of the CPU backends.
 using StorageTypes = testing::Types<float, double, hs::float16, hs::bfloat16>;
 
+/// A backend, and what it works on.
+template <class B, class T>
+struct Case {
+  using Backend = B;
+  using Storage = T;
+};
+template <class B>
+using Cases =
+    testing::Types<Case<B, float>, Case<B, double>, Case<B, hs::float16>, Case<B, hs::bfloat16>>;
+
 }  // namespace numbers

@@ -183,6 +183,29 @@ case $consumer in
       grep -q 'choose a CPU backend' <<<"$output" || { echo "$output"; exit 1; }
     fi
     ;;
+  cudnn)
+    command -v nvcc >/dev/null || skip "there is no nvcc"
+    has cudnn || skip "cuDNN was not found"
+    nvcc -x cu -std=c++20 -O1 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+      -arch=sm_90 -DHALFSTEP_CUDNN -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" \
+      "$here/cuda_layers.cpp" -o "$work/layers" -lcublasLt -lcudnn
+    ;;
+  cuda_architectures)
+    command -v nvcc >/dev/null || skip "there is no nvcc"
+    compile() {  # policy, flags...
+      local policy=$1
+      shift
+      nvcc -x cu -std=c++20 -O0 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
+        -DPOLICY="$policy" "$@" -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" \
+        -c "$here/cuda_architectures.cpp" -o "$work/program.o"
+    }
+    refused_with 'GPUs multiply BF16 from compute capability 8.0 on' compile MixedBf16 -arch=sm_75
+    refused_with 'GPUs multiply BF16 from compute capability 8.0 on' compile PureBf16 -arch=sm_75
+    refused_with 'GPUs multiply TF32 from compute capability 8.0 on' compile Tf32 -arch=sm_75
+    compile MixedFp16 -arch=sm_75
+    # One of several is enough: an older GPU is refused when the program runs on it.
+    compile MixedBf16 -gencode arch=compute_75,code=sm_75 -gencode arch=compute_80,code=sm_80
+    ;;
   *)
     echo "there is no consumer $consumer"
     exit 2

@@ -237,7 +237,6 @@ TEST_F(Mnist, AWrongCommandLineExitsWith2) {
 TEST_F(Mnist, WhatThisBuildOrMachineLacksExitsWith1) {
   expect_refused("--data small --precision tf32", 1, {"tf32", "choose"});
   expect_refused("--data small --precision fp32,tf32 --json lines.json", 1, {"tf32", "choose"});
-  expect_refused("--data small --backend cuda", 1, {"cuda", "choose"});
 #if !defined(HALFSTEP_ONEDNN)
   expect_refused("--data small --backend onednn", 1, {"onednn", "libdnnl-dev"});
 #endif

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "support/on_device.hpp"
 #include "support/samples.hpp"
 
 namespace {
@@ -43,11 +44,7 @@ Batch<S> batch(std::uint64_t seed, float poison = 0.0f) {
   auto x = test::sample<float16>({6, 2}, seed);
   const auto y = test::sample<float>({6, 1}, seed + 1);
   if (poison != 0.0f) x.data()[0] = float16(poison);
-  TensorOf<float16, B> inputs(x.shape());
-  TensorOf<float, B> targets(y.shape());
-  B::upload(std::span<const float16>(x.span()), inputs.data());
-  B::upload(std::span<const float>(y.span()), targets.data());
-  return {inputs, targets};
+  return {test::on_device<B>(x), test::on_device<B>(y)};
 }
 constexpr auto loss = [](const auto& model, const auto& given) {
   return mse_loss(cast<float>(model(given.x)), given.y);

@@ -19,10 +19,9 @@ struct Lean : MixedBf16 {
 /// masters, and compares with the textbook: FP32 values within the bound of a running error
 /// analysis, twice as large because operations may be ordered otherwise; 16-bit weights exactly
 /// their rounded masters.
-template <class Rule>
+template <class Backend = backend::Default, class Rule>
 void expect_textbook(const Rule& rule, const std::vector<double>& start,
                      const std::vector<std::vector<double>>& gradients) {
-  using Backend = backend::Default;
   using Setup = halfstep::Setup<Lean, Backend, also_stores<float16>>;
   FlatModel<Setup> model;
   model.add<float>("float", start).template add<float16>("float16", start);
@@ -53,12 +52,12 @@ void expect_textbook(const Rule& rule, const std::vector<double>& start,
   compare("bfloat16", bfloat16());
 }
 
-/// The weights after some steps in double, on the plain loops.
-template <class Rule>
+/// The weights after some steps in double.
+template <class Backend = backend::Reference, class Rule>
 std::vector<double> run_in_double(const Rule& rule, const std::vector<double>& start,
                                   const std::vector<std::vector<double>>& gradients,
                                   std::size_t steps) {
-  using Setup = halfstep::Setup<Fp64, backend::Reference>;
+  using Setup = halfstep::Setup<Fp64, Backend>;
   FlatModel<Setup> model;
   model.add<double>("w", start);
   Optimizer optimizer(model.parameters(), rule);

@@ -48,7 +48,7 @@ TEST(WithPrecision, TakesAShortNameForTheMixedPolicy) {
 }
 
 TEST(WithPrecision, KnowsEachNameOnceAndNoPolicyThatIsNotThere) {
-  for (std::size_t i = 0; i < precision_names.size(); ++i) {
+  for (std::size_t i = 0; i < std::size(precision_names); ++i) {
     for (std::size_t j = 0; j < i; ++j) EXPECT_NE(precision_names[i][0], precision_names[j][0]);
     EXPECT_EQ(canonical_precision(precision_names[i][1]), precision_names[i][1]);
   }

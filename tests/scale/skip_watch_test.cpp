@@ -139,5 +139,79 @@ TEST(SkipWatch, AsksADeviceOnlyNowAndThen) {
   EXPECT_EQ(training.scaler.skips(), (scale::Skips{10, 0}));
 }
 
+/// A device whose numbers reach the host's memory.
+struct DelayedWithMail : backend::Delayed {
+  static inline int mailboxes = 0;
+  static Mailbox mailbox() {
+    ++mailboxes;
+    return Mailbox({new std::int64_t, [](std::int64_t* memory) {
+                      synchronize();  // what is queued may still write there
+                      --mailboxes;
+                      delete memory;
+                    }});
+  }
+};
+
+TEST(SkipWatch, NeverWaitsForADeviceThatSendsItsCount) {
+  Training<DelayedWithMail> training;
+  SkipWatch watch({.max_skips = 10});
+  const std::size_t before = backend::Delayed::synchronizations();
+  for (int i = 0; i < 100; ++i)
+    watch.look(training.scaler, training.round(i % 10 == 0 ? 1.0f : nan, 1.0f));
+  EXPECT_EQ(backend::Delayed::synchronizations(), before);
+  EXPECT_EQ(DelayedWithMail::mailboxes, 1);
+}
+
+TEST(SkipWatch, ThrowsAsSoonAsTheDevicesCountHasArrived) {
+  Training<DelayedWithMail> training;
+  SkipWatch watch({.max_skips = 10});
+  for (int i = 0; i < 12; ++i) watch.look(training.scaler, training.round(nan, 1.0f));
+  backend::Delayed::synchronize();  // the device is as far as the host
+  const auto report = training.round(nan, 1.0f);
+  try {
+    watch.look(training.scaler, report);
+    FAIL() << "12 in a row are known";
+  } catch (const NonFiniteError& error) {
+    EXPECT_EQ(std::string(error.what()).rfind("13 steps in a row were skipped", 0), 0u);
+  }
+}
+
+TEST(SkipWatch, WhatArrivesFromBeforeARestartIsNotCountedAgain) {
+  Training<DelayedWithMail> training;
+  int calls = 0;
+  SkipWatch watch({.max_skips = 5, .call_back = [&](const StuckTraining&) {
+                     ++calls;
+                     return WhenStuck::skip;
+                   }});
+  for (int i = 0; i < 14; ++i) {
+    watch.look(training.scaler, training.round(nan, 1.0f));
+    backend::Delayed::synchronize();
+  }
+  // Seen one round late: after 6 rounds, and after 6 more of the count that began again.
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(training.scaler.skips(), (scale::Skips{14, 2}));
+}
+
+TEST(SkipWatch, AskingMayStandInTheStepAndLookingAfterIt) {
+  Training<DelayedWithMail> training;
+  SkipWatch watch({.max_skips = 3});
+  for (int i = 0; i < 3; ++i) {
+    const auto report = training.round(nan, 1.0f);
+    watch.ask(training.scaler);
+    backend::Delayed::synchronize();
+    if (i < 2)
+      ASSERT_NO_THROW(watch.look(training.scaler, report));
+    else
+      EXPECT_THROW(watch.look(training.scaler, report), NonFiniteError);
+  }
+  // A backend without a mailbox, and a watch that never stops anybody, ask for nothing.
+  Training<backend::Delayed> other;
+  watch.ask(other.scaler);
+  SkipWatch patient({.max_skips = 1, .then = WhenStuck::skip});
+  const int before = DelayedWithMail::mailboxes;
+  patient.ask(training.scaler);
+  EXPECT_EQ(DelayedWithMail::mailboxes, before);
+}
+
 }  // namespace
 }  // namespace halfstep::test

@@ -108,6 +108,15 @@ void for_each_convolution_case(const Check& check) {
   }
 }
 
+/// Every case of convolution.json in double on backend B, in both layouts.
+template <class B>
+void expect_convolution_equals_pytorch() {
+  for_each_convolution_case([](const nlohmann::json& one, ImageLayout layout) {
+    expect_result_equals_file(ConvolutionCase<double, B>(one, rounded_to<double>, layout).run(),
+                              one);
+  });
+}
+
 /// |a - b| <= u_store |b| + (1 + u_store) gamma_K(u_compute) M for every element of the cases in S
 /// on B, where b and M are the double reference's results on the same rounded numbers and on their
 /// absolute values (Higham, ch. 3), and no sum has more terms than K, the largest array's elements
@@ -127,7 +136,7 @@ void expect_convolution_parity() {
     // The windows' maxima of absolute values would be others: all upstreams bound their sums.
     const auto sizes = everything(Exact(one, magnitude_of<S>, plain).run());
     const auto found = everything(ConvolutionCase<S, B>(one, rounded_to<S>, layout).run());
-    const double u = numeric_traits<typename numeric_traits<S>::compute>::unit_roundoff;
+    const double u = Machine<B>::template product_roundoff<S>;
     const double gamma = (exact.terms + 4) * u / (1.0 - (exact.terms + 4) * u);
     for (const auto& [name, expected] : everything(exact)) {
       const Numbers& got = found.at(name);

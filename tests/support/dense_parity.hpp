@@ -16,6 +16,8 @@
 #include <set>
 #include <string>
 
+#include "support/backend_test.hpp"
+#include "support/on_device.hpp"
 #include "support/parity_file.hpp"
 
 namespace halfstep::test {
@@ -43,10 +45,10 @@ inline Shape shape_of(const nlohmann::json& array) {
   return Shape(std::span<const Index>(extents));
 }
 
-template <class T>
-Numbers numbers_of(const Tensor<T>& tensor) {
+template <class B, class T>
+Numbers numbers_of(const Tensor<T, typename B::DeviceType>& tensor) {
   Numbers all{tensor.shape(), {}, numeric_traits<T>::unit_roundoff};
-  for (const T element : tensor.span()) all.data.push_back(storage_cast<double>(element));
+  for (const T element : on_host<B>(tensor)) all.data.push_back(storage_cast<double>(element));
   return all;
 }
 
@@ -166,7 +168,7 @@ class DenseCase {
   }
 
   template <class T>
-  Tensor<T> rounded(const nlohmann::json& array, double& largest) {
+  TensorOf<T, B> rounded(const nlohmann::json& array, double& largest) {
     const auto data = array.at("data").get<std::vector<double>>();
     Tensor<T> tensor(shape_of(array));
     for (std::size_t i = 0; i < data.size(); ++i) {
@@ -175,17 +177,17 @@ class DenseCase {
       tensor.data()[i] = storage_cast<T>(value);
     }
     result_.terms = std::max(result_.terms, static_cast<double>(data.size()));
-    return tensor;
+    return on_device<B>(tensor);
   }
   Variable<S, B> input(const std::string& name) {
-    Tensor<S> value = rounded<S>(given_.at("inputs").at(name), result_.largest_input);
+    TensorOf<S, B> value = rounded<S>(given_.at("inputs").at(name), result_.largest_input);
     if (!given_.at("gradients").contains(name)) return value;
     return leaves_[name] = Variable<S, B>::leaf(std::move(value));
   }
-  Tensor<std::int32_t> integers(const std::string& name) {
+  TensorOf<std::int32_t, B> integers(const std::string& name) {
     const nlohmann::json& array = given_.at("inputs").at(name);
-    return Tensor<std::int32_t>::from(array.at("data").get<std::vector<std::int32_t>>(),
-                                      shape_of(array));
+    return on_device<B>(array.at("data").get<std::vector<std::int32_t>>())
+        .reshaped(shape_of(array));
   }
   static LossReduction reduction(const nlohmann::json& attributes) {
     const std::string name = setting<std::string>(attributes, "reduction", "mean");
@@ -194,9 +196,10 @@ class DenseCase {
   }
   template <class T>
   DenseResult finish(const Variable<T, B>& y) {
-    result_.output = numbers_of(y.value());
+    result_.output = numbers_of<B>(y.value());
     autograd::propagate(y, rounded<T>(given_.at("upstream").at("y"), result_.largest_upstream));
-    for (const auto& [name, leaf] : leaves_) result_.gradients[name] = numbers_of(leaf.gradient());
+    for (const auto& [name, leaf] : leaves_)
+      result_.gradients[name] = numbers_of<B>(leaf.gradient());
     return result_;
   }
 
@@ -257,6 +260,22 @@ inline void expect_equals_file(const std::string& what, const Numbers& found,
         << what << " element " << i << ": " << found.data[i] << ", PyTorch " << data[i];
 }
 
+/// A case's results in double against PyTorch's, and no gradient is left out.
+inline void expect_result_equals_file(const DenseResult& found, const nlohmann::json& one) {
+  expect_equals_file("output", found.output, one.at("outputs").at("y"));
+  EXPECT_EQ(found.gradients.size(), one.at("gradients").size());
+  for (const auto& [name, gradient] : found.gradients)
+    expect_equals_file("gradient of " + name, gradient, one.at("gradients").at(name));
+}
+
+/// Every dense case in double on backend B.
+template <class B>
+void expect_dense_equals_pytorch() {
+  for_each_dense_case([](const nlohmann::json& one, const std::string&) {
+    expect_result_equals_file(DenseCase<double, B>(one, rounded_to<double>).run(), one);
+  });
+}
+
 /// The error of one array of S on B against the same in double, on the same rounded values:
 ///   |a - b| <= u_store |b| + (terms + 16) u_compute magnitude + kept
 /// The first is the rounding at the store; the second that of sums of up to `terms` products and of
@@ -298,7 +317,7 @@ void expect_dense_parity() {
     const DenseResult exact =
         DenseCase<double, backend::Reference, which>(one, rounded_to<S>).run();
     const DenseResult found = DenseCase<S, B, which>(one, rounded_to<S>).run();
-    const double u_compute = numeric_traits<typename numeric_traits<S>::compute>::unit_roundoff;
+    const double u_compute = Machine<B>::template product_roundoff<S>;
     const bool keeps_output = op == "tanh" || op == "sigmoid" || op == "softmax";
     double roundings = op == "log_softmax" ? exact.terms : keeps_output ? 3.0 : 0.0;
     double kept_in_output = 0.0;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "support/on_device.hpp"
+
 namespace halfstep::test {
 
 /// FP64 throughout: what formulas are compared with.
@@ -24,8 +26,7 @@ struct Fp64 : Fp32 {
 
 using AllStorages = StorageList<float, float16, bfloat16, double>;
 
-/// A model that is nothing but parameters, whose gradients a test writes itself. On backends of the
-/// host's memory.
+/// A model that is nothing but parameters, whose gradients a test writes itself.
 template <class Setup>
 class FlatModel {
  public:
@@ -66,24 +67,24 @@ class FlatModel {
       segment.allocate_gradients();
       using T = typename std::remove_reference_t<decltype(segment)>::Storage;
       for (auto& slot : segment.slots()) {
-        T* const to = segment.gradients().data() + slot->offset();
-        for (Index i = 0; i < slot->shape().size(); ++i)
-          to[i] = storage_cast<T>(values[static_cast<std::size_t>(i) % values.size()] * scale);
+        std::vector<T> own(static_cast<std::size_t>(slot->shape().size()));
+        for (std::size_t i = 0; i < own.size(); ++i)
+          own[i] = storage_cast<T>(values[i % values.size()] * scale);
+        Backend::upload(std::span<const T>(own), segment.gradients().data() + slot->offset());
       }
     });
-    TensorOf<GradientState, Backend> state(Shape{1});
-    *state.data() = GradientState{};
-    state.data()->loss = loss;
-    state.data()->scale = scale;
-    return {store_, std::move(state)};
+    GradientState state;
+    state.loss = loss;
+    state.scale = scale;
+    return {store_, on_device<Backend>(std::vector<GradientState>{state})};
   }
 
   /// The stored values of a parameter.
   std::vector<double> weights(const std::string& name) {
-    return taken(name, [](auto& segment) { return segment.values().data(); });
+    return taken(name, [](auto& segment) { return segment.values(); });
   }
   std::vector<double> masters(const std::string& name) {
-    return taken(name, [](auto& segment) { return segment.masters().data(); });
+    return taken(name, [](auto& segment) { return segment.masters(); });
   }
 
  private:
@@ -94,8 +95,9 @@ class FlatModel {
   void write_exactly(std::size_t at, const std::vector<double>& start) {
     store_->visit_parameter(AllStorages{}, at, [&](auto& segment, Index offset) {
       using T = typename std::remove_reference_t<decltype(segment)>::Storage;
-      for (std::size_t i = 0; i < start.size(); ++i)
-        segment.values().data()[offset + static_cast<Index>(i)] = storage_cast<T>(start[i]);
+      std::vector<T> stored;
+      for (const double value : start) stored.push_back(storage_cast<T>(value));
+      Backend::upload(std::span<const T>(stored), segment.values().data() + offset);
     });
   }
   template <class Arena>
@@ -103,8 +105,9 @@ class FlatModel {
     const std::size_t at = store_->find(name);
     std::vector<double> values(static_cast<std::size_t>(store_->info(at).shape.size()));
     store_->visit_parameter(AllStorages{}, at, [&](auto& segment, Index offset) {
-      const auto* from = arena(segment) + offset;
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = storage_cast<double>(from[i]);
+      const auto from = arena(segment).rows(offset, static_cast<Index>(values.size()));
+      values.clear();
+      for (const auto value : on_host<Backend>(from)) values.push_back(storage_cast<double>(value));
     });
     return values;
   }

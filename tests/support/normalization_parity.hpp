@@ -72,37 +72,38 @@ class NormalizationCase {
 
  private:
   template <class Stored>
-  Tensor<Stored> tensor(const std::string& name, double& largest, double (*round)(double)) {
+  TensorOf<Stored, B> tensor(const std::string& name, double& largest, double (*round)(double)) {
     return filled<Stored>(given_.at("inputs").at(name), largest, round);
   }
   template <class Stored>
-  static Tensor<Stored> filled(const nlohmann::json& array, double& largest,
-                               double (*round)(double)) {
+  static TensorOf<Stored, B> filled(const nlohmann::json& array, double& largest,
+                                    double (*round)(double)) {
     const auto data = array.at("data").get<std::vector<double>>();
     Tensor<Stored> tensor(shape_of(array));
     for (std::size_t i = 0; i < data.size(); ++i) {
       largest = std::max(largest, std::fabs(round(data[i])));
       tensor.data()[i] = storage_cast<Stored>(round(data[i]));
     }
-    return tensor;
+    return on_device<B>(tensor);
   }
   template <class Stored>
   Variable<Stored, B> leaf(const std::string& name, double& largest, double (*round)(double)) {
     auto variable = Variable<Stored, B>::leaf(tensor<Stored>(name, largest, round));
     read_.push_back(
-        [this, name, variable] { result_.gradients[name] = numbers_of(variable.gradient()); });
+        [this, name, variable] { result_.gradients[name] = numbers_of<B>(variable.gradient()); });
     return variable;
   }
   /// The statistic after a step, as PyTorch moves it.
-  void running(const std::string& name, const char* before, const Tensor<T>& now, double momentum) {
-    Numbers moved = numbers_of(now);
+  void running(const std::string& name, const char* before, const TensorOf<T, B>& now,
+               double momentum) {
+    Numbers moved = numbers_of<B>(now);
     const auto from = given_.at("inputs").at(before).at("data").get<std::vector<double>>();
     for (std::size_t i = 0; i < from.size(); ++i)
       moved.data[i] = (1.0 - momentum) * from[i] + momentum * moved.data[i];
     result_.outputs[name] = moved;
   }
   NormalizationResult finish(const Variable<S, B>& y) {
-    result_.outputs["y"] = numbers_of(y.value());
+    result_.outputs["y"] = numbers_of<B>(y.value());
     autograd::propagate(y, filled<S>(given_.at("upstream").at("y"), result_.size.upstream, round_));
     for (const auto& read : read_) read();
     result_.size.scale = largest_scale();
@@ -153,6 +154,20 @@ inline void expect_near(const std::string& what, const Numbers& a, const Numbers
     EXPECT_LE(std::fabs(a.data[i] - b.data[i]),
               a.unit_roundoff * std::fabs(b.data[i]) + (1 + a.unit_roundoff) * error + subnormal)
         << what << " element " << i << ": " << a.data[i] << ", in double " << b.data[i];
+}
+
+/// Every case of normalization.json in double on backend B.
+template <class B>
+void expect_normalization_equals_pytorch() {
+  for_each_case({"normalization.json"}, [](const nlohmann::json& one, const std::string&) {
+    const NormalizationResult found = NormalizationCase<double, B>(one, rounded_to<double>).run();
+    EXPECT_EQ(found.outputs.size(), one.at("outputs").size());
+    for (const auto& [name, output] : found.outputs)
+      expect_equals_file(name, output, one.at("outputs").at(name));
+    EXPECT_EQ(found.gradients.size(), one.at("gradients").size());
+    for (const auto& [name, gradient] : found.gradients)
+      expect_equals_file("gradient of " + name, gradient, one.at("gradients").at(name));
+  });
 }
 
 /// Every case of normalization.json in storage type S on backend B against the double reference on

@@ -19,7 +19,7 @@ RecurrentResult run_recurrent(const nlohmann::json& one, double (*round)(double)
     const auto data = array.at("data").get<std::vector<double>>();
     for (std::size_t i = 0; i < data.size(); ++i)
       values.data()[i] = storage_cast<S>(round(data[i]));
-    return values;
+    return on_device<B>(values);
   };
   std::map<std::string, Variable<S, B>> leaves;
   const auto leaf = [&](const char* name) {
@@ -31,8 +31,9 @@ RecurrentResult run_recurrent(const nlohmann::json& one, double (*round)(double)
   const Variable<S, B> y = one.at("op") == "lstm" ? lstm(x, w, v, b, c) : gru(x, w, v, b, c);
   autograd::propagate(y, tensor(one.at("upstream").at("y")));
   RecurrentResult result;
-  result.arrays["y"] = numbers_of(y.value());
-  for (const auto& [name, variable] : leaves) result.arrays[name] = numbers_of(variable.gradient());
+  result.arrays["y"] = numbers_of<B>(y.value());
+  for (const auto& [name, variable] : leaves)
+    result.arrays[name] = numbers_of<B>(variable.gradient());
   return result;
 }
 
@@ -54,6 +55,17 @@ inline double norm(const std::vector<double>& values) {
   return std::sqrt(square);
 }
 
+/// Every case of a recurrent layer in double on backend B.
+template <class B>
+void expect_recurrent_equals_pytorch() {
+  for_each_recurrent_case([](const nlohmann::json& one) {
+    const RecurrentResult found = run_recurrent<double, B>(one, rounded_to<double>);
+    for (const auto& [name, array] : found.arrays)
+      expect_equals_file(name, array,
+                         name == "y" ? one.at("outputs").at("y") : one.at("gradients").at(name));
+  });
+}
+
 /// Every case in storage type S on backend B against the double reference on the same rounded
 /// values, by norm. A step rounds eight numbers to S for each hidden element (its output, five that
 /// it saves, its sums' gradients and what comes through the products), each of which reaches later
@@ -66,7 +78,7 @@ void expect_recurrent_parity() {
     const double weight = norm(one.at("inputs").at("w_hh").at("data").get<std::vector<double>>());
     const auto steps = one.at("inputs").at("x").at("shape").at(1).get<double>();
     const double terms = static_cast<double>(exact.arrays.at("w_ih").data.size());
-    const double u = numeric_traits<typename numeric_traits<S>::compute>::unit_roundoff;
+    const double u = Machine<B>::template product_roundoff<S>;
     const double relative =
         std::max(1.0, weight) * (8.0 * steps * numeric_traits<S>::unit_roundoff + terms * u);
     for (const auto& [name, array] : exact.arrays) {

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "support/on_device.hpp"
+
 namespace halfstep::test {
 
 template <class Policy>
@@ -61,11 +63,7 @@ SmallBatch<S> small_batch(int step, float poison = 0.0f) {
     y.push_back((3.0f * a - 2.0f * b) / 64.0f);
   }
   if (poison != 0.0f) x[0] = storage_cast<T>(poison);
-  TensorOf<T, B> inputs({rows, 2});
-  TensorOf<float, B> targets({rows, 1});
-  B::upload(std::span<const T>(x), inputs.data());
-  B::upload(std::span<const float>(y), targets.data());
-  return {inputs, targets, {0, step + 1}};
+  return {on_device<B>(x).reshaped({rows, 2}), on_device<B>(y).reshaped({rows, 1}), {0, step + 1}};
 }
 inline constexpr auto small_loss = [](const auto& model, const auto& batch) {
   return mse_loss(cast<float>(model(batch.x)), batch.y);
@@ -77,7 +75,7 @@ std::vector<std::pair<std::string, std::vector<double>>> all_state(Trainer& trai
   std::vector<std::pair<std::string, std::vector<double>>> all;
   trainer.visit_state([&](const std::string& name, const auto& tensor) {
     std::vector<double> values;
-    for (const auto& value : tensor.span()) {
+    for (const auto& value : on_host<typename Trainer::Backend>(tensor)) {
       if constexpr (requires { storage_cast<double>(value); })
         values.push_back(storage_cast<double>(value));
       else

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <halfstep/backend/default.hpp>
 #include <halfstep/data/mnist.hpp>
 #include <halfstep/nn/module.hpp>
 
 #include <cmath>
 
+#include "support/on_device.hpp"
 #include "support/parity_file.hpp"
 
 // What the models of training.json start from, and the images that they are trained on.
 namespace halfstep::test {
 
 /// Weight j of parameter number p, as the file's description says.
-inline void start(ParameterStore<backend::Default>& store, double bound) {
+template <class B>
+void start(ParameterStore<B>& store, double bound) {
   for (std::size_t p = 0; p < store.count(); ++p) {
     const Shape& shape = store.info(p).shape;
     // A vector is a bias, or the weight of a normalization.
@@ -48,7 +49,7 @@ inline const Images& images() {
 template <class S>
 struct Batch {
   nn::Input<S> x;
-  Tensor<std::int32_t> y;
+  TensorOf<std::int32_t, typename S::Backend> y;
 };
 template <class S>
 Batch<S> batch_of(Index number, Index rows) {
@@ -60,7 +61,7 @@ Batch<S> batch_of(Index number, Index rows) {
         storage_cast<T>(images().pixels[static_cast<std::size_t>(number * rows * 784 + i)]);
   for (Index i = 0; i < rows; ++i)
     y.data()[i] = images().labels[static_cast<std::size_t>(number * rows + i)];
-  return {x, y};
+  return {on_device<typename S::Backend>(x), on_device<typename S::Backend>(y)};
 }
 
 /// The largest distance of two loss curves.

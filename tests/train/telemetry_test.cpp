@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/scratch_folder.hpp"
+#include "support/on_device.hpp"
 #include "support/samples.hpp"
 
 namespace {
@@ -27,17 +28,11 @@ struct Batch {
   nn::Input<S> x;
   TensorOf<float, typename S::Backend> y;
 };
-template <class T, class B>
-TensorOf<T, B> on(const Tensor<T>& host) {
-  TensorOf<T, B> tensor(host.shape());
-  B::upload(host.span(), tensor.data());
-  return tensor;
-}
 template <class S>
 Batch<S> batch(std::uint64_t seed) {
   using B = typename S::Backend;
-  return {on<typename S::Activation, B>(test::sample<typename S::Activation>({16, 4}, seed)),
-          on<float, B>(test::sample<float>({16, 2}, seed + 100))};
+  return {test::on_device<B>(test::sample<typename S::Activation>({16, 4}, seed)),
+          test::on_device<B>(test::sample<float>({16, 2}, seed + 100))};
 }
 template <class S>
 struct Net : nn::Module<S> {

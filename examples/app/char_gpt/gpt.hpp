@@ -1,9 +1,12 @@
 #pragma once
 
+#include <app/upload.hpp>
+
 #include <halfstep/halfstep.hpp>
 
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -50,7 +53,8 @@ class GptBlock : public halfstep::nn::Module<Setup> {
 
   Input operator()(const Input& x) const {
     const Input h = x + first_dropout_(attention_(first_norm_(x)));
-    return h + second_dropout_(down_(halfstep::gelu(up_(second_norm_(h)), halfstep::Gelu::tanh)));
+    return h + second_dropout_(halfstep::nn::feed_forward(second_norm_(h), up_, down_,
+                                                          halfstep::HiddenActivation::gelu_tanh));
   }
 
  private:
@@ -83,7 +87,8 @@ class Gpt : public halfstep::nn::Module<Setup_> {
         token_(*this, "token", settings.vocabulary, settings.width, embedding()),
         position_(*this, "position", settings.context, settings.width, embedding()),
         dropout_(*this, "dropout", settings.dropout),
-        blocks_(*this, "blocks") {
+        blocks_(*this, "blocks"),
+        positions_(numbers(settings.context)) {
     for (halfstep::Index i = 0; i < settings.layers; ++i) blocks_.emplace(settings);
     norm_.emplace(*this, "ln", settings.width);
     if (!settings.tied)
@@ -117,12 +122,16 @@ class Gpt : public halfstep::nn::Module<Setup_> {
     return {.initialiser = halfstep::nn::normal(0.02)};
   }
   /// 0, 1, 2, ...
-  static Tokens positions(halfstep::Index time) {
-    std::vector<std::int32_t> numbers(static_cast<std::size_t>(time));
-    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::int32_t>(i);
-    Tokens tokens(halfstep::Shape{time});
-    Backend::upload(std::span<const std::int32_t>(numbers), tokens.data());
-    return tokens;
+  static Tokens numbers(halfstep::Index count) {
+    std::vector<std::int32_t> values(static_cast<std::size_t>(count));
+    std::iota(values.begin(), values.end(), 0);
+    return uploaded<Backend>(std::span<const std::int32_t>(values), {count});
+  }
+  /// The first of them, without another way from the host in each step.
+  Tokens positions(halfstep::Index time) const {
+    Tokens first(halfstep::Shape{time});
+    Backend::copy(time, positions_.data(), first.data());
+    return first;
   }
 
   GptSettings settings_;
@@ -130,6 +139,7 @@ class Gpt : public halfstep::nn::Module<Setup_> {
   halfstep::nn::Embedding<Setup> position_;
   halfstep::nn::Dropout<Setup> dropout_;
   halfstep::nn::ModuleList<GptBlock<Setup>> blocks_;
+  Tokens positions_;  ///< [context]
   std::optional<halfstep::nn::LayerNorm<Setup>> norm_;
   std::optional<halfstep::nn::Linear<Setup>> head_;
 };

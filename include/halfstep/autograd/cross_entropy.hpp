@@ -15,10 +15,15 @@ struct CountTargets {
   Index rows;
   std::int32_t ignored;
   Scalar* weight;
+  HALFSTEP_HOST_DEVICE Index parts() const { return rows; }
+  HALFSTEP_HOST_DEVICE Index part(Index row) const { return target[row] != ignored ? 1 : 0; }
+  HALFSTEP_HOST_DEVICE void finish(Index count) const {
+    *weight = count == 0 ? Scalar(0) : Scalar(1) / static_cast<Scalar>(count);
+  }
   HALFSTEP_HOST_DEVICE void operator()() const {
     Index count = 0;
-    for (Index row = 0; row < rows; ++row) count += target[row] != ignored ? 1 : 0;
-    *weight = count == 0 ? Scalar(0) : Scalar(1) / static_cast<Scalar>(count);
+    for (Index row = 0; row < rows; ++row) count += part(row);
+    finish(count);
   }
 };
 
@@ -57,6 +62,9 @@ void check_targets(const TensorOf<std::int32_t, B>& targets, Index classes, std:
 /// @throws ShapeError  the shapes do not fit, or there are no rows
 /// @throws DataError   a label is not a class
 /// @numerics  logits are read into the compute type; the gradient is rounded once
+///
+/// The gradient takes the memory of logits that nobody else holds when backward comes to them, as
+/// of `cross_entropy(model(x), y)`: a language model's logits are the largest tensor of its step.
 template <class S, class B>
 Variable<typename numeric_traits<S>::compute, B> cross_entropy(
     const Variable<S, B>& logits, const TensorOf<std::int32_t, B>& targets,
@@ -88,17 +96,25 @@ Variable<typename numeric_traits<S>::compute, B> cross_entropy(
   return autograd::record<B, Scalar>(
       "cross_entropy", std::move(total),
       [rows, classes, settings, logits = logits.value(), targets, log_sum, weight](
-          TensorOf<Scalar, B> g, autograd::Slot<S, B>* slot) {
+          TensorOf<Scalar, B> g, autograd::Slot<S, B>* slot) mutable {
         TensorOf<Scalar, B> factor = g;
         if (!weight.empty()) {
           factor = TensorOf<Scalar, B>(Shape{});
           B::for_each_element(1, autograd::Product{}, out(factor.view()), in(g.read()),
                               in(weight.read()));
         }
-        const auto to = slot->destination();
-        B::cross_entropy_backward(rows, classes, settings, logits.data(), targets.data(),
-                                  log_sum.read().data(), factor.read().data(), to.view.data(),
-                                  to.accumulate);
+        const auto run = [&](S* gradient, bool accumulate) {
+          B::cross_entropy_backward(rows, classes, settings, logits.read().data(), targets.data(),
+                                    log_sum.read().data(), factor.read().data(), gradient,
+                                    accumulate);
+        };
+        if (logits.unique() && !slot->written()) {
+          run(logits.data(), false);
+          slot->give(logits);
+        } else {
+          const auto to = slot->destination();
+          run(to.view.data(), to.accumulate);
+        }
       },
       logits);
 }

@@ -5,6 +5,7 @@
 #include <halfstep/backend/cpu/loops.hpp>
 #include <halfstep/backend/cpu/widen.hpp>
 #include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 #if defined(HALFSTEP_X86) && !defined(__clang__)
@@ -77,7 +78,7 @@ namespace backend {
 ///
 /// @numerics  16-bit operands are widened to float, products and sums are in float, and the result
 ///            is rounded once
-struct Eigen : CpuLoops {
+struct Eigen : CpuLoops, SeparateEpilogues<Eigen> {
   static constexpr std::string_view name = "eigen";
 
   template <class In, class Compute, class Out>

@@ -7,6 +7,7 @@
 #include <halfstep/backend/one_dnn/convolution.hpp>
 #include <halfstep/backend/one_dnn/matmul_plan.hpp>
 #include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 #include <halfstep/tensor/tensor.hpp>
 
 namespace halfstep::inline HALFSTEP_ABI {
@@ -17,7 +18,7 @@ namespace backend {
 /// @numerics  products and sums in FP32. BF16 operands go to oneDNN as they are where the processor
 ///            multiplies them, else, as FP16 ones always, they are widened to float, which is
 ///            exact. One rounding, at the store.
-struct OneDnn : CpuLoops {
+struct OneDnn : CpuLoops, SeparateEpilogues<OneDnn> {
   static constexpr std::string_view name = "onednn";
 
   template <class In, class Compute, class Out>

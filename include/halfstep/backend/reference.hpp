@@ -4,6 +4,7 @@
 #include <halfstep/backend/reference/convolution.hpp>
 #include <halfstep/backend/reference/normalization.hpp>
 #include <halfstep/backend/reference/pool.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 #include <halfstep/core/error.hpp>
 #include <halfstep/numeric/storage_cast.hpp>
 #include <halfstep/ops/backend.hpp>
@@ -25,7 +26,7 @@ using reference::add_or_set;
 
 /// Every operation as plain loops on one thread. Slow, and the definition that the other backends
 /// are tested against: what an operation means is what stands here.
-struct Reference {
+struct Reference : SeparateEpilogues<Reference> {
   using DeviceType = device::Cpu;
   static constexpr std::string_view name = "reference";
 

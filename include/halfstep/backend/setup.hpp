@@ -31,6 +31,13 @@ constexpr auto stored_types(List list, Option*, Rest*... rest) {
   else
     return stored_types(list, rest...);
 }
+/// The backend's own sentence where the program is compiled for no device that has the policy.
+template <class Backend, class Precision>
+constexpr bool says_what_to_compile_for() {
+  if constexpr (requires { typename Backend::template CompiledFor<Precision>; })
+    return Backend::template CompiledFor<Precision>::value;
+  return true;
+}
 }  // namespace detail
 
 /// A precision policy on a backend: what layers and trainers are templates of.
@@ -47,7 +54,8 @@ struct Setup {
                 "halfstep: a precision policy names a type for every role; derive from Fp32, "
                 "MixedFp16 or MixedBf16 and change what differs");
   static_assert(SoundPolicy<Precision>::value);
-  static_assert(has_precision<Backend, Precision>,
+  static_assert(!detail::says_what_to_compile_for<Backend, Precision>() ||
+                    has_precision<Backend, Precision>,
                 "halfstep: this backend has no matrix product for the policy's types; choose "
                 "another policy (TF32 needs a GPU) or backend");
 

@@ -2,6 +2,7 @@
 
 #include <halfstep/backend/delayed_queue.hpp>
 #include <halfstep/backend/reference.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 
 #include <memory>
 #include <type_traits>
@@ -13,7 +14,7 @@ namespace backend {
 /// training step that runs here neither reads device memory on the host nor waits unseen.
 ///
 /// @throws UsageError  an operation was given host memory
-struct Delayed {
+struct Delayed : SeparateEpilogues<Delayed> {
   using DeviceType = device::Delayed;
   static constexpr std::string_view name = "delayed";
 

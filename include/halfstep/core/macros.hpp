@@ -30,13 +30,18 @@
 #else
 #define HALFSTEP_ABI_FILES plain
 #endif
-#define HALFSTEP_JOIN_NAMES(major, minor, backend, threads, files) \
-  v##major##_##minor##_##backend##_##threads##_##files
-#define HALFSTEP_JOIN(major, minor, backend, threads, files) \
-  HALFSTEP_JOIN_NAMES(major, minor, backend, threads, files)
+#if defined(HALFSTEP_CUDNN)
+#define HALFSTEP_ABI_CONVOLUTIONS cudnn
+#else
+#define HALFSTEP_ABI_CONVOLUTIONS windows
+#endif
+#define HALFSTEP_JOIN_NAMES(major, minor, backend, threads, files, convolutions) \
+  v##major##_##minor##_##backend##_##threads##_##files##_##convolutions
+#define HALFSTEP_JOIN(major, minor, backend, threads, files, convolutions) \
+  HALFSTEP_JOIN_NAMES(major, minor, backend, threads, files, convolutions)
 #define HALFSTEP_ABI                                                                  \
   HALFSTEP_JOIN(HALFSTEP_VERSION_MAJOR, HALFSTEP_VERSION_MINOR, HALFSTEP_ABI_BACKEND, \
-                HALFSTEP_ABI_THREADS, HALFSTEP_ABI_FILES)
+                HALFSTEP_ABI_THREADS, HALFSTEP_ABI_FILES, HALFSTEP_ABI_CONVOLUTIONS)
 
 // Packets and the loops over them are laid out by the instruction set that the translation unit is
 // compiled for; their inline namespace says which.

@@ -1,51 +1,36 @@
 #pragma once
 
 #include <halfstep/data/loader_position.hpp>
-#include <halfstep/data/sample_source.hpp>
+#include <halfstep/data/loader_settings.hpp>
 #include <halfstep/data/shuffle.hpp>
-#include <halfstep/tensor/tensor.hpp>
 
 #include <condition_variable>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
+#include <vector>
 
 namespace halfstep::inline HALFSTEP_ABI::data {
 
-/// How batches are made.
-struct LoaderSettings {
-  Index batch_size = 32;
-  /// Says, with the epoch, in which order samples come.
-  std::uint64_t seed = 0;
-  bool shuffle = true;
-  /// Leave out the last batch of an epoch where it is smaller than the others.
-  bool drop_last = false;
-  /// How many batches a thread of the Loader's own prepares ahead; 0: no thread.
-  Index prefetch = 2;
-};
-
-/// Prepares the batches of an epoch in the host's memory, in order, on a thread of its own where
-/// the settings say so. What a data set throws comes out of `next` in its batch's place.
-template <class X, class Y>
+/// Prepares the batches of an epoch, in order, on a thread of its own where the settings say so.
+/// What a data set throws comes out of `next` in its batch's place.
+///
+/// @tparam Maker  makes a batch, `Made make(Index batch, std::span<const Index> samples)`, from its
+///                `Source`; built from that and the settings
+template <class Maker>
 class BatchQueue {
  public:
-  struct HostBatch {
-    Tensor<X> x;
-    Tensor<Y> y;
-  };
+  using Source = typename Maker::Source;
+  using Made = typename Maker::Made;
 
   /// @throws ShapeError  a batch size below 1
   /// @throws DataError   no batch could be filled
-  BatchQueue(std::unique_ptr<SampleSource<X, Y>> source, const LoaderSettings& settings)
-      : source_(std::move(source)), settings_(settings) {
-    if (settings_.batch_size < 1)
-      fail<ShapeError>("Loader: batch_size is ", settings_.batch_size, "; it must be at least 1");
-    if (settings_.prefetch < 0)
-      fail<DataError>("Loader: prefetch is ", settings_.prefetch, "; it must be at least 0");
-    if (batches() == 0)
-      fail<DataError>("Loader: drop_last leaves no batch of ", settings_.batch_size, " from ",
-                      source_->size, " samples; use a smaller batch_size");
+  BatchQueue(std::unique_ptr<Source> source, const LoaderSettings& settings)
+      : source_(std::move(source)),
+        settings_(checked(settings, source_->size)),
+        maker_(*source_, settings_) {
     order_.resize(static_cast<std::size_t>(source_->size));
     ready_.resize(static_cast<std::size_t>(settings_.prefetch));
   }
@@ -54,11 +39,9 @@ class BatchQueue {
   ~BatchQueue() { stop(); }
 
   /// Batches an epoch.
-  Index batches() const {
-    const Index whole = source_->size / settings_.batch_size;
-    return settings_.drop_last || whole * settings_.batch_size == source_->size ? whole : whole + 1;
-  }
+  Index batches() const { return batches_of(settings_, source_->size); }
   Index samples() const { return source_->size; }
+  Maker& maker() { return maker_; }
 
   /// Begins an epoch at one of its batches; what is left of another is dropped.
   void start(LoaderPosition from) {
@@ -72,7 +55,7 @@ class BatchQueue {
 
   /// The epoch's next batch; false after its last.
   /// @throws  what the data set throws
-  bool next(HostBatch& batch) {
+  bool next(Made& batch) {
     if (next_ >= batches()) return false;
     if (settings_.prefetch == 0) {
       // A batch that fails ends the epoch, as it does on the thread.
@@ -105,24 +88,33 @@ class BatchQueue {
     stopping_ = false;
     failure_ = nullptr;
     next_ = made_ = batches();
-    for (HostBatch& batch : ready_) batch = {};
+    for (Made& batch : ready_) batch = {};
   }
 
  private:
-  HostBatch& place(Index batch) { return ready_[static_cast<std::size_t>(batch) % ready_.size()]; }
+  static Index batches_of(const LoaderSettings& settings, Index samples) {
+    const Index whole = samples / settings.batch_size;
+    return settings.drop_last || whole * settings.batch_size == samples ? whole : whole + 1;
+  }
+  static LoaderSettings checked(const LoaderSettings& settings, Index samples) {
+    if (settings.batch_size < 1)
+      fail<ShapeError>("Loader: batch_size is ", settings.batch_size, "; it must be at least 1");
+    if (settings.prefetch < 0)
+      fail<DataError>("Loader: prefetch is ", settings.prefetch, "; it must be at least 0");
+    if (batches_of(settings, samples) == 0)
+      fail<DataError>("Loader: drop_last leaves no batch of ", settings.batch_size, " from ",
+                      samples, " samples; use a smaller batch_size");
+    return settings;
+  }
 
-  HostBatch make(Index index) {
+  Made& place(Index batch) { return ready_[static_cast<std::size_t>(batch) % ready_.size()]; }
+
+  Made make(Index index) {
     const Index first = index * settings_.batch_size;
     const Index count = std::min(settings_.batch_size, source_->size - first);
-    Shape x_shape{count};
-    for (const Index extent : source_->sample_shape) x_shape = x_shape.with_last(extent);
-    // Memory comes from the pool's cache, where the batches before this one went.
-    HostBatch batch{Tensor<X>(x_shape),
-                    Tensor<Y>(std::is_integral_v<Y> ? Shape{count} : Shape{count, source_->width})};
-    source_->fill(
-        std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-        batch.x.data(), batch.y.data());
-    return batch;
+    return maker_.make(index,
+                       std::span<const Index>(order_).subspan(static_cast<std::size_t>(first),
+                                                              static_cast<std::size_t>(count)));
   }
 
   void prepare() {
@@ -133,7 +125,7 @@ class BatchQueue {
         taken_.wait(lock, [&] { return stopping_ || index - next_ < settings_.prefetch; });
         if (stopping_) return;
       }
-      HostBatch batch;
+      Made batch;
       std::exception_ptr failure;
       try {
         batch = make(index);
@@ -154,14 +146,15 @@ class BatchQueue {
     }
   }
 
-  std::unique_ptr<SampleSource<X, Y>> source_;
+  std::unique_ptr<Source> source_;
   LoaderSettings settings_;
+  Maker maker_;
   std::vector<Index> order_;
   std::thread thread_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable filled_, taken_;
-  std::vector<HostBatch> ready_;
+  std::vector<Made> ready_;
   Index next_ = 0;  // the batch that `next` gives
   Index made_ = 0;  // batches before this one were made
   bool stopping_ = false;

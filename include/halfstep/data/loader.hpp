@@ -2,6 +2,8 @@
 
 #include <halfstep/data/batch.hpp>
 #include <halfstep/data/batch_queue.hpp>
+#include <halfstep/data/host_batches.hpp>
+#include <halfstep/data/uploaded_batches.hpp>
 
 #include <cstddef>
 #include <iterator>
@@ -13,8 +15,9 @@ namespace halfstep::inline HALFSTEP_ABI::data {
 ///   for (const auto& batch : Loader<Setup>(train, {.batch_size = 128, .seed = 1})) ...
 ///
 /// Each loop over a Loader is an epoch, in an order that the seed and the epoch determine. A
-/// thread prepares batches ahead. A data set that is a variable is referred to and must outlive the
-/// Loader; a temporary is moved in.
+/// thread prepares batches ahead, and uploads them where the backend has an Uploader: then batches
+/// lie in turn in the same prefetch + 1 places of the device's memory. A data set that is a
+/// variable is referred to and must outlive the Loader; a temporary is moved in.
 ///
 /// @tparam Answers  `Targets` for a data set of numbers (regression) instead of classes;
 ///                  `AnswersOf<D>` in generic code
@@ -62,6 +65,7 @@ class Loader {
   /// Begins the next epoch.
   /// @throws  what the data set throws
   Iterator begin() {
+    let_go();
     at_ = {next_.epoch, next_.batch - 1};
     queue_.start(next_);
     over_ = false;
@@ -86,33 +90,47 @@ class Loader {
   using Y = typename BatchType::Answer;
   using Device = typename Setup::Backend::DeviceType;
 
+  static constexpr bool uploads = requires { typename Setup::Backend::Uploader; };
+  using Maker = std::conditional_t<uploads, UploadedBatches<X, Y, typename Setup::Backend>,
+                                   HostBatches<X, Y>>;
+
   void advance() {
-    batch_ = {};  // its memory serves the next one
     over_ = true;
-    typename BatchQueue<X, Y>::HostBatch host;
-    if (!queue_.next(host)) return;
+    let_go();
+    typename Maker::Made made;
+    if (!queue_.next(made)) return;
     ++at_.batch;
+    held_ = true;
+    if constexpr (uploads) queue_.maker().acquire(at_.batch);
     const bool last = at_.batch + 1 >= size();
-    batch_ = {on_device(std::move(host.x)), on_device(std::move(host.y)),
+    batch_ = {on_device(std::move(made.x)), on_device(std::move(made.y)),
               last ? next_ : LoaderPosition{at_.epoch, at_.batch + 1}};
     over_ = false;
   }
-  template <class T>
-  static Tensor<T, Device> on_device(Tensor<T> host) {
-    if constexpr (std::is_same_v<Device, device::Cpu>) {
-      return host;
+  /// The memory of the batch at hand serves another one.
+  void let_go() {
+    batch_ = {};
+    if constexpr (uploads)
+      if (held_) queue_.maker().release(at_.batch);
+    held_ = false;
+  }
+  template <class T, class From>
+  static Tensor<T, Device> on_device(Tensor<T, From> made) {
+    if constexpr (std::is_same_v<Device, From>) {
+      return made;
     } else {
-      Tensor<T, Device> tensor(host.shape());
-      Setup::Backend::upload(std::as_const(host).span(), tensor.data());
+      Tensor<T, Device> tensor(made.shape());
+      Setup::Backend::upload(std::as_const(made).span(), tensor.data());
       return tensor;
     }
   }
 
-  BatchQueue<X, Y> queue_;
+  BatchQueue<Maker> queue_;
   BatchType batch_;
   LoaderPosition next_;
   LoaderPosition at_;
   bool over_ = true;
+  bool held_ = false;  // whether batch_ is the epoch's batch at_
 };
 
 /// A Loader for whatever answers the data set has.

@@ -21,6 +21,16 @@ class SampleSource {
   /// @throws ShapeError  a sample has another number of features or targets than the first
   virtual void fill(std::span<const Index> samples, X* x, Y* y) = 0;
 
+  /// The shapes of so many samples' features and answers.
+  Shape x_shape(Index count) const {
+    Shape shape{count};
+    for (const Index extent : sample_shape) shape = shape.with_last(extent);
+    return shape;
+  }
+  Shape y_shape(Index count) const {
+    return std::is_integral_v<Y> ? Shape{count} : Shape{count, width};
+  }
+
   Index size = 0;
   Shape sample_shape;
   Index width = 1;

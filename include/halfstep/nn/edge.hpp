@@ -18,9 +18,10 @@ auto through_edge(const Variable<S, B>& x, const Body& body) {
     return cast<S>(body(cast<typename Setup::Activation>(x)));
 }
 
-/// A parameter in the type that the layer computes with.
+/// A parameter in the type that the layer computes with; one that is not there stays empty.
 template <class Activation, class S, class B>
 Variable<Activation, B> as_activation(const Variable<S, B>& parameter) {
+  if (parameter.value().empty()) return {};
   if constexpr (std::same_as<S, Activation>)
     return parameter;
   else

@@ -46,13 +46,16 @@ class Linear : public Module<Setup> {
     const NameScope named(this->path());
     return through_edge<Setup>(x, [&](const Input<Setup>& input) {
       using T = typename Setup::Activation;
-      if (!bias_) return linear<typename Setup::Compute>(input, as_activation<T>(weight_()));
-      return linear<typename Setup::Compute>(input, as_activation<T>(weight_()),
-                                             as_activation<T>((*bias_)()));
+      return linear<typename Setup::Compute>(input, as_activation<T>(weight()),
+                                             as_activation<T>(bias()));
     });
   }
 
   Variable<typename Setup::Parameter, B> weight() const { return weight_(); }
+  /// Empty where the settings say that there is none.
+  Variable<typename Setup::Parameter, B> bias() const {
+    return bias_ ? (*bias_)() : Variable<typename Setup::Parameter, B>();
+  }
 
  private:
   static Initialiser by_fan_in(Index in) {

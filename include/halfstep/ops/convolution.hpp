@@ -31,6 +31,9 @@ struct ConvolutionProblem {
   Index products() const { return channels / groups * kernel.size(); }
 };
 
+/// What a convolution computes of x, weight and y from the other two; `data` is x.
+enum class ConvolutionPass : std::uint8_t { forward, data, weight };
+
 /// The extents of a pooling of [batch, input, channels] into [batch, output, channels]: of windows
 /// that may reach into the padding, which is below every number for the maximum and 0 for the
 /// average. Images with channels first are images of one channel, more of them.

@@ -43,6 +43,7 @@ inline constexpr auto operation_table = [] {
   using enum Autocast;
   return std::to_array<OperationPrecision>({
       {"linear", "", product, true, lower, lower},
+      {"feed_forward", "", product, true, lower, lower},
       {"matmul", "", product, true, lower, lower},
       {"lstm", "", product, true, lower, lower},
       {"gru", "", product, true, lower, lower},

@@ -3,7 +3,6 @@
 #include <halfstep/core/error.hpp>
 #include <halfstep/precision/soundness.hpp>
 
-#include <array>
 #include <optional>
 #include <string_view>
 
@@ -13,7 +12,7 @@ namespace halfstep::inline HALFSTEP_ABI {
 /// "fp16" or "bf16" means the mixed policy, as it does for Megatron's --fp16 and --bf16 and for
 /// Lightning: nobody trains without masters by a short name. Keras's "float16" and "bfloat16" are
 /// without.
-inline constexpr auto precision_names = std::to_array<std::array<std::string_view, 2>>({
+inline constexpr std::string_view precision_names[][2] = {
     {"fp32", "fp32"},
     {"tf32", "tf32"},
     {"mixed_fp16", "mixed_fp16"},
@@ -38,7 +37,7 @@ inline constexpr auto precision_names = std::to_array<std::array<std::string_vie
     {"O1", "mixed_fp16"},              //
     {"O2", "mixed_fp16"},              //
     {"O3", "pure_fp16"},               //
-});
+};
 
 /// The canonical name of a precision, from it or from a synonym; nothing where there is none.
 constexpr std::optional<std::string_view> canonical_precision(std::string_view name) {
@@ -47,9 +46,20 @@ constexpr std::optional<std::string_view> canonical_precision(std::string_view n
   return std::nullopt;
 }
 
+namespace detail {
+/// What a program is compiled for may say less than what the backend has.
+template <class Backend, class Policy>
+constexpr bool is_compiled_for() {
+  if constexpr (requires { Backend::template is_compiled_for<Policy>; })
+    return Backend::template is_compiled_for<Policy>;
+  return true;
+}
+}  // namespace detail
+
 /// Whether a backend can train under a policy.
 template <class Backend, class Policy>
 inline constexpr bool has_precision =
+    detail::is_compiled_for<Backend, Policy>() &&
     Backend::template has_gemm<typename Policy::Activation,
                                std::conditional_t<std::same_as<typename Policy::Product, tf32>,
                                                   tf32, typename Policy::Accumulator>,

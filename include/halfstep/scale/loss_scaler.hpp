@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/backward.hpp>
+#include <halfstep/ops/mailbox.hpp>
 #include <halfstep/scale/round_stages.hpp>
 #include <halfstep/scale/scale_rule.hpp>
 
@@ -204,6 +205,10 @@ class LossScaler {
   }
   /// Lets the count of skips that no lower scale could mend begin again. Waits for nothing.
   void restart_skip_count() { Backend::once(scale::RestartSkipCount{skips_.data()}); }
+  /// Sends that count to the host, as it is after the rounds before. Waits for nothing.
+  void send_skip_count(const Mailbox& to) const {
+    Backend::once(to.delivery(&skips_.data()->unmendable_in_row));
+  }
 
   /// All that training goes on from, as the last update() left it. Waits for it.
   scale::State state() const {

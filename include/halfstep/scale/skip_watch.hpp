@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <sstream>
 
 namespace halfstep::inline HALFSTEP_ABI {
@@ -63,8 +64,22 @@ class SkipWatch {
       fail<UsageError>("SkipLimit: max_skips = ", limit_.max_skips, " must be at least 1");
   }
 
+  /// Has the device send what the next `look` reads, where it can; `look` does so itself where this
+  /// was not called. It waits for nothing and reads nothing, so that it may be a part of a step
+  /// that is captured as a graph, which `look` may not.
+  template <class Scaling, class Setup>
+  void ask(const LossScaler<Scaling, Setup>& scaler) {
+    if constexpr (has_mailbox<typename Setup::Backend>) {
+      if (never()) return;
+      send(scaler);
+      asked_ = true;
+    }
+  }
+
   /// Looks at how many rounds the scaler has skipped. Memory that the host can read costs nothing
-  /// to look at; another device is asked only every max_skips calls, since asking waits for it.
+  /// to look at, and what a backend's mailbox brings is looked at as it arrives, so that the rounds
+  /// that a device is behind are not seen yet. A device without one is asked only every max_skips
+  /// calls, since asking waits for it.
   ///
   /// @param report      of the step that is named, where a round has several
   /// @param parameters  of the models in which the bad parameter is searched; the scaler's own
@@ -73,10 +88,15 @@ class SkipWatch {
   template <class Scaling, class Setup, class... Setups>
   void look(LossScaler<Scaling, Setup>& scaler, const StepReport<typename Setup::Backend>& report,
             const Parameters<Setups>&... parameters) {
-    const bool never = limit_.then == WhenStuck::skip && !limit_.call_back;
-    constexpr bool immediate = Setup::Backend::DeviceType::host_accessible;
-    if (never || (!immediate && ++unwatched_ < limit_.max_skips)) return;
-    unwatched_ = 0;
+    if (never()) return;
+    if constexpr (has_mailbox<typename Setup::Backend>) {
+      if (!std::exchange(asked_, false)) send(scaler);
+      if (mailbox_->latest() < limit_.max_skips) return;
+    } else {
+      constexpr bool immediate = Setup::Backend::DeviceType::host_accessible;
+      if (!immediate && ++unwatched_ < limit_.max_skips) return;
+      unwatched_ = 0;
+    }
     const std::int64_t skips = scaler.skips().unmendable_in_row;
     if (skips < limit_.max_skips) return;
 
@@ -91,6 +111,17 @@ class SkipWatch {
   }
 
  private:
+  template <class B>
+  static constexpr bool has_mailbox = requires {
+    B::mailbox();
+  };
+
+  bool never() const { return limit_.then == WhenStuck::skip && !limit_.call_back; }
+  template <class Scaling, class Setup>
+  void send(const LossScaler<Scaling, Setup>& scaler) {
+    if (!mailbox_) mailbox_.emplace(Setup::Backend::mailbox());
+    scaler.send_skip_count(*mailbox_);
+  }
   template <class Setup>
   static void search(StuckTraining& stuck, const Parameters<Setup>& parameters) {
     if (stuck.parameter.empty()) stuck.parameter = autograd::first_not_finite(*parameters.store());
@@ -98,6 +129,8 @@ class SkipWatch {
 
   SkipLimit limit_;
   std::int64_t unwatched_ = 0;
+  std::optional<Mailbox> mailbox_;
+  bool asked_ = false;
 };
 
 }  // namespace halfstep

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/continue_from.hpp>
+#include <halfstep/backend/deterministic_scope.hpp>
 #include <halfstep/data/loader_position.hpp>
 #include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/continue_optimizer.hpp>
@@ -8,6 +9,7 @@
 #include <halfstep/optim/undecayed.hpp>
 #include <halfstep/scale/loss_scaler.hpp>
 #include <halfstep/scale/skip_watch.hpp>
+#include <halfstep/train/step_runner.hpp>
 #include <halfstep/train/telemetry.hpp>
 
 #include <optional>
@@ -36,6 +38,12 @@ struct TrainerSettings {
   /// Whether weight decay takes hold of biases and of norms' gains too, as PyTorch's does: of
   /// parameters of fewer than two axes that no group has.
   bool decay_vectors = true;
+  /// Whether a backend that has graphs (CUDA's) runs a step as one launch. The step's body still
+  /// runs each time; it may not read values of the device, and what it does is noted first.
+  bool graph = true;
+  /// Whether a backend that races the ways to do something takes the first one instead: the same
+  /// bits in every process on the same machine, without a table of plans.
+  bool deterministic = false;
 };
 
 /// Trains a model: forward, backward, loss scaling, clipping and the update, as the model's
@@ -83,7 +91,7 @@ class Trainer {
   ///                applied, and may look at them or change them: optim::clip_value(gradients, 1.0)
   template <class Batch, class Loss, class Change = Keep>
   StepReport<Backend> step(const Batch& batch, Loss&& loss, const Change& change = {}) {
-    return observed([&] {
+    return watched([&] {
       Gradients<Scaled, Setup> scaled = backward(scaler_.scale(loss(*model_, batch)));
       note_place(batch);
       return apply(std::move(scaled), change);
@@ -97,7 +105,7 @@ class Trainer {
   StepReport<Backend> step_over(const Batches& batches, Loss&& loss) {
     const auto count = static_cast<double>(std::size(batches));
     if (count == 0.0) fail<UsageError>("Trainer::step_over: there is no batch");
-    return observed([&] {
+    return watched([&] {
       std::optional<Gradients<Scaled, Setup>> sum;
       for (const auto& batch : batches) {
         auto scaled = scaler_.scale(loss(*model_, batch) * (1.0 / count));
@@ -160,6 +168,9 @@ class Trainer {
     visitor(std::string("data/place"), place);
     Backend::download(std::as_const(place).data(), std::span<std::int64_t>(after));
     place_ = {after[0], after[1]};
+    // How the backend does its products here: with another choice their last bits differ.
+    if constexpr (requires { Backend::visit_plans(visitor); })
+      Backend::visit_plans(under("optional/plans/"));
   }
 
   /// Where in the data training goes on: the place after the last step's batch, for
@@ -178,6 +189,8 @@ class Trainer {
   std::int64_t skipped_steps() const {
     return optimizer_.attempted_steps() - optimizer_.applied_steps();
   }
+  /// How many steps ran as graphs.
+  GraphUse graph_use() const { return runner_.use(); }
 
  private:
   template <class, class>
@@ -223,10 +236,15 @@ class Trainer {
   }
 
   template <class Step>
-  StepReport<Backend> observed(const Step& step) {
-    if (telemetry_ == nullptr) return step();
-    return telemetry_->step(
-        model_->parameters(), [&] { return loss_scale(); }, step);
+  StepReport<Backend> watched(const Step& step) {
+    const backend::DeterministicScope deterministic(settings_.deterministic);
+    const auto run = [&] { return runner_.run(settings_.graph, step); };
+    StepReport<Backend> report = telemetry_ == nullptr
+                                     ? run()
+                                     : telemetry_->step(
+                                           model_->parameters(), [&] { return loss_scale(); }, run);
+    watch_.look(scaler_, report);
+    return report;
   }
 
   template <class Change>
@@ -236,7 +254,6 @@ class Trainer {
     if (settings_.clip_norm > 0.0) optim::clip_norm(gradients, settings_.clip_norm);
     StepReport<Backend> report = scaler_.step(optimizer_, std::move(gradients));
     scaler_.update();
-    watch_.look(scaler_, report);
     return report;
   }
 
@@ -245,6 +262,7 @@ class Trainer {
   OptimizerType optimizer_;
   ScalerType scaler_;
   SkipWatch watch_;
+  train::StepRunner<Backend> runner_;
   Telemetry* telemetry_ = nullptr;
   data::LoaderPosition place_;
   std::optional<train::KeptScale> kept_scale_;

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <halfstep/backend/cuda/block_cache.hpp>
 #include <halfstep/backend/cuda/device_block.hpp>
-#include <halfstep/backend/cuda/status.hpp>
+#include <halfstep/backend/cuda/graph.hpp>
+#include <halfstep/backend/cuda/stream.hpp>
 #include <halfstep/backend/grid/block.hpp>
-#include <halfstep/backend/grid/index_error.hpp>
+#include <halfstep/backend/grid/block_cache.hpp>
+#include <halfstep/backend/grid/step_graphs.hpp>
 
 #include <cuda_runtime.h>
 
@@ -15,55 +16,6 @@
 
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend::cuda {
-
-/// The device that the process uses, and its one stream: all work is done in the order in which it
-/// was asked for.
-class Stream {
- public:
-  /// Never destroyed: tensors with static storage may outlive everything else.
-  /// @throws BackendError  there is no GPU, its driver is too old, or the program was not compiled
-  ///                       for it
-  static Stream& shared() {
-    static Stream* const stream = new Stream;
-    return *stream;
-  }
-  cudaStream_t get() const { return stream_; }
-  /// The compute capability: 90 is 9.0.
-  int architecture() const { return architecture_; }
-  grid::IndexError* index_error() const { return index_error_; }
-
-  void synchronize() const {
-    ++synchronizations();
-    check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
-    // The host reads what kernels wrote: the stream is at rest.
-    const grid::IndexError found = *index_error_;
-    if (found.operation == grid::IndexError::none) return;
-    *index_error_ = grid::IndexError();
-    found.rethrow();
-  }
-
- private:
-  Stream() {
-    int count = 0;
-    check(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
-    if (count == 0) check(cudaErrorNoDevice, "cudaGetDeviceCount");
-    int major = 0, minor = 0;
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0),
-          "cudaDeviceGetAttribute");
-    check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0),
-          "cudaDeviceGetAttribute");
-    architecture_ = 10 * major + minor;
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-    // Pinned and mapped: kernels write it, the host reads it when it waits anyway.
-    void* memory = nullptr;
-    check(cudaHostAlloc(&memory, sizeof(grid::IndexError), cudaHostAllocMapped), "cudaHostAlloc");
-    index_error_ = ::new (memory) grid::IndexError;
-  }
-
-  cudaStream_t stream_ = nullptr;
-  grid::IndexError* index_error_ = nullptr;
-  int architecture_ = 0;
-};
 
 /// What BlockCache allocates from.
 struct DeviceMemory {
@@ -79,8 +31,8 @@ struct DeviceMemory {
     return memory;
   }
   static void free(void* memory) { check(cudaFree(memory), "cudaFree"); }
-  static FreeMemory free_memory() {
-    FreeMemory memory;
+  static grid::FreeMemory free_memory() {
+    grid::FreeMemory memory;
     check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
     return memory;
   }
@@ -94,7 +46,7 @@ namespace device {
 struct Cuda {
   static constexpr std::string_view name = "cuda";
   static constexpr bool host_accessible = false;
-  using Pool = backend::cuda::BlockCache<backend::cuda::DeviceMemory>;
+  using Pool = backend::grid::BlockCache<backend::cuda::DeviceMemory>;
   static Pool& pool() {
     static Pool* const pool = new Pool;
     return *pool;
@@ -115,47 +67,86 @@ __global__ void run_kernel(const __grid_constant__ Kernel kernel) {
 /// Runs kernels and copies in the stream's order.
 struct Queue {
   using Device = device::Cuda;
+  using Stream = cudaStream_t;
+  using Graph = cuda::Graph;
+
+  static Stream stream() { return cuda::Stream::shared().get(); }
+  /// Begins `command(stream)`, or notes it where the thread records a step; see grid/recording.hpp.
+  template <class Command>
+  static void enqueue(const Command& command, std::span<const std::byte> payload = {}) {
+    grid::Enqueue<Stream>::run(command, stream(), payload);
+  }
 
   template <class Kernel>
   static void launch(const grid::GridSize& size, const Kernel& kernel) {
-    static_assert(std::is_trivially_copyable_v<Kernel>,
-                  "halfstep: a kernel goes to the device byte by byte");
     static_assert(sizeof(Kernel) <= 4096, "halfstep: more than a kernel's parameters may be");
-    run_kernel<<<static_cast<unsigned>(size.blocks), static_cast<unsigned>(size.threads), 0,
-                 Stream::shared().get()>>>(kernel);
-    check(cudaGetLastError(), "a kernel's launch");
+    enqueue(Launch<Kernel>{size, kernel});
   }
   template <class T>
   static bool has_tensor_cores() {
-    return DeviceBlock::has_tensor_cores<T>(Stream::shared().architecture());
+    return DeviceBlock::has_tensor_cores<T>(cuda::Stream::shared().architecture());
   }
   template <class T>
   static void upload(std::span<const T> from, T* to) {
-    // From pageable memory: the source was copied when the call comes back.
-    check(cudaMemcpyAsync(to, from.data(), from.size_bytes(), cudaMemcpyHostToDevice,
-                          Stream::shared().get()),
-          "cudaMemcpyAsync to the GPU");
+    enqueue(Upload{to}, std::as_bytes(from));
   }
   template <class T>
   static void download(const T* from, std::span<T> to) {
-    check(cudaMemcpyAsync(to.data(), from, to.size_bytes(), cudaMemcpyDeviceToHost,
-                          Stream::shared().get()),
+    grid::refuse_while_recording<Queue>("download");
+    check(cudaMemcpyAsync(to.data(), from, to.size_bytes(), cudaMemcpyDeviceToHost, stream()),
           "cudaMemcpyAsync to the host");
     synchronize();
   }
   template <class T>
   static void copy(Index n, const T* from, T* to) {
-    check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(n) * sizeof(T),
-                          cudaMemcpyDeviceToDevice, Stream::shared().get()),
-          "cudaMemcpyAsync on the GPU");
+    enqueue(Copy{from, to, static_cast<std::size_t>(n) * sizeof(T)});
   }
   template <class T>
   static void clear(Index n, T* x) {
-    check(cudaMemsetAsync(x, 0, static_cast<std::size_t>(n) * sizeof(T), Stream::shared().get()),
-          "cudaMemsetAsync");
+    enqueue(Clear{x, static_cast<std::size_t>(n) * sizeof(T)});
   }
-  static void synchronize() { Stream::shared().synchronize(); }
-  static grid::IndexError* index_error() { return Stream::shared().index_error(); }
+  static void synchronize() {
+    grid::refuse_while_recording<Queue>("a wait for the device");
+    cuda::Stream::shared().synchronize();
+  }
+  static grid::IndexError* index_error() { return cuda::Stream::shared().index_error(); }
+
+ private:
+  template <class Kernel>
+  struct Launch {
+    grid::GridSize size;
+    Kernel kernel;
+    void operator()(Stream stream) const {
+      run_kernel<<<static_cast<unsigned>(size.blocks), static_cast<unsigned>(size.threads), 0,
+                   stream>>>(kernel);
+      check(cudaGetLastError(), "a kernel's launch");
+    }
+  };
+  struct Upload {
+    void* to;
+    void operator()(Stream stream, std::span<const std::byte> from) const {
+      // From pageable memory: the source was copied when the call comes back, and a graph's copy
+      // reads the recording that the graph was made of, which outlives it.
+      check(cudaMemcpyAsync(to, from.data(), from.size(), cudaMemcpyHostToDevice, stream),
+            "cudaMemcpyAsync to the GPU");
+    }
+  };
+  struct Copy {
+    const void* from;
+    void* to;
+    std::size_t bytes;
+    void operator()(Stream stream) const {
+      check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream),
+            "cudaMemcpyAsync on the GPU");
+    }
+  };
+  struct Clear {
+    void* x;
+    std::size_t bytes;
+    void operator()(Stream stream) const {
+      check(cudaMemsetAsync(x, 0, bytes, stream), "cudaMemsetAsync");
+    }
+  };
 };
 
 }  // namespace backend::cuda

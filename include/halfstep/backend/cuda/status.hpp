@@ -44,9 +44,13 @@ inline const char* remedy(cudaError_t status) {
     case cudaErrorNoDevice:
       return "; no NVIDIA GPU is visible: choose a CPU backend, or look at CUDA_VISIBLE_DEVICES";
     case cudaErrorInsufficientDriver:
+    case cudaErrorCallRequiresNewerDriver:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorUnsupportedPtxVersion:
       return "; the driver is missing or older than this CUDA runtime: install a newer driver, or "
              "choose a CPU backend";
     case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
       return "; this program was not compiled for the GPU's architecture: add it to nvcc's -arch "
              "or --generate-code";
     case cudaErrorMemoryAllocation:

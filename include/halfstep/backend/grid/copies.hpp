@@ -8,9 +8,9 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 /// A strided copy: a thread an element.
 template <class From, class To>
 struct StridedCopyKernel {
-  Index extents[Shape::max_rank];
-  Index from_strides[Shape::max_rank];
-  Index to_strides[Shape::max_rank];
+  Index extents[Shape::max_rank] = {};  // equal copies have equal bytes
+  Index from_strides[Shape::max_rank] = {};
+  Index to_strides[Shape::max_rank] = {};
   int rank;
   Index size, from_offset, to_offset;
   bool accumulate;

@@ -287,7 +287,10 @@ struct Operations {
   static void once(const F& f) {
     static_assert(std::is_trivially_copyable_v<F>,
                   "halfstep: a functor goes to the device byte by byte; give it plain members");
-    Queue::launch({1, warp_size}, OnceKernel<F>{f});
+    if constexpr (CountsParts<F>)
+      Queue::launch({1, 1024}, CountKernel<F>{f});
+    else
+      Queue::launch({1, warp_size}, OnceKernel<F>{f});
   }
   template <class From, class To>
   static void convert(Index n, const From* from, To* to) {

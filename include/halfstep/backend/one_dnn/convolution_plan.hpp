@@ -10,8 +10,6 @@
 
 namespace halfstep::inline HALFSTEP_ABI::backend::one_dnn {
 
-enum class ConvolutionPass : std::uint8_t { forward, data, weight };
-
 /// All that a plan depends on.
 struct ConvolutionKey {
   ConvolutionProblem problem;

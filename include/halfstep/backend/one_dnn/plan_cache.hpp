@@ -1,21 +1,11 @@
 #pragma once
 
 #include <halfstep/backend/one_dnn/library.hpp>
-#include <halfstep/tensor/shape.hpp>
+#include <halfstep/core/hash.hpp>
 
-#include <cstdint>
-#include <initializer_list>
 #include <unordered_map>
 
 namespace halfstep::inline HALFSTEP_ABI::backend::one_dnn {
-
-/// One number of several, for keys of plans.
-inline std::uint64_t hash_of(std::initializer_list<Index> parts) {
-  std::uint64_t hash = 0;
-  for (const Index part : parts)
-    hash = (hash ^ static_cast<std::uint64_t>(part)) * 0x9E3779B97F4A7C15u;
-  return hash ^ (hash >> 32);
-}
 
 /// The plans of one kind of one host thread: no lock, and nothing is made anew in a steady state.
 /// They are destroyed with the thread.

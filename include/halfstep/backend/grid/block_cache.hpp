@@ -5,15 +5,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
-namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
+namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 
 /// A cache of a GPU's memory in the order of one stream: a block that was given back serves the
 /// next request of its size, whose work comes after that of its last owner on the same stream. A
 /// training step in steady state asks the runtime for nothing. Safe to use from many threads.
+///
+/// Of the blocks that would do, the one with the lowest address is taken: a step that finds the
+/// same blocks free as the step before gets the same addresses, and its graph can be replayed.
 ///
 /// @tparam Runtime  static functions: `void* allocate(bytes)`, null where there is no memory,
 ///                  `free(void*)`, which may wait, and `FreeMemory free_memory()`
@@ -30,21 +35,64 @@ class BlockCache {
     void* memory() { return start; }
   };
 
+  /// While it lives, what its thread gives back serves that thread alone: work of the thread that
+  /// was noted and not yet begun still uses it, and another thread's work must not come before.
+  class KeepReleased {
+   public:
+    /// @param begin_work  begins what was noted; called where memory is short
+    KeepReleased(BlockCache& cache, std::function<void()> begin_work)
+        : cache_(cache),
+          begin_work_(std::move(begin_work)),
+          outer_(std::exchange(current(), this)) {}
+    KeepReleased(const KeepReleased&) = delete;
+    KeepReleased& operator=(const KeepReleased&) = delete;
+    ~KeepReleased() {
+      current() = outer_;
+      const std::lock_guard lock(cache_.mutex_);
+      hand_over();
+    }
+
+   private:
+    friend BlockCache;
+    static KeepReleased*& current() {
+      static thread_local KeepReleased* current = nullptr;
+      return current;
+    }
+    static KeepReleased* of(const BlockCache& cache) {
+      return current() != nullptr && &current()->cache_ == &cache ? current() : nullptr;
+    }
+    void hand_over() {
+      for (auto& [size, blocks] : released_) {
+        for (Block* const block : blocks) put(cache_.free_[size], block);
+        blocks.clear();
+      }
+    }
+
+    BlockCache& cache_;
+    std::function<void()> begin_work_;
+    KeepReleased* outer_;
+    std::map<std::size_t, std::vector<Block*>> released_;
+  };
+
   /// @throws BackendError  out of memory, after the cache was given back: says what was asked for,
   ///                       what is in use and free, and the largest blocks
   Block* allocate(std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     const std::size_t size = rounded(bytes);
-    Block* block = nullptr;
-    const auto cached = free_.find(size);
-    if (cached != free_.end() && !cached->second.empty()) {
-      block = cached->second.back();
-      cached->second.pop_back();
-    } else {
+    KeepReleased* const kept = KeepReleased::of(*this);
+    Block* block = kept == nullptr ? nullptr : take(kept->released_, size);
+    if (block == nullptr) block = take(free_, size);
+    if (block == nullptr) {
       block = new Block;
       block->size = size;
       block->start = Runtime::allocate(size);
       if (block->start == nullptr) {
+        if (kept != nullptr) {
+          lock.unlock();
+          kept->begin_work_();
+          lock.lock();
+          kept->hand_over();
+        }
         give_back();
         block->start = Runtime::allocate(size);
       }
@@ -73,7 +121,8 @@ class BlockCache {
     else
       live_ = block->after;
     if (block->after != nullptr) block->after->before = block->before;
-    free_[block->size].push_back(block);
+    KeepReleased* const kept = KeepReleased::of(*this);
+    put((kept == nullptr ? free_ : kept->released_)[block->size], block);
   }
 
   /// Gives every cached block back to the runtime.
@@ -97,6 +146,19 @@ class BlockCache {
     std::size_t step = 512;
     while (step * 16 <= bytes) step *= 2;
     return std::max<std::size_t>(1, (bytes + step - 1) / step) * step;
+  }
+  static bool later(const Block* a, const Block* b) { return std::greater<>()(a->start, b->start); }
+  static void put(std::vector<Block*>& blocks, Block* block) {
+    blocks.push_back(block);
+    std::push_heap(blocks.begin(), blocks.end(), later);
+  }
+  static Block* take(std::map<std::size_t, std::vector<Block*>>& from, std::size_t size) {
+    const auto found = from.find(size);
+    if (found == from.end() || found->second.empty()) return nullptr;
+    std::pop_heap(found->second.begin(), found->second.end(), later);
+    Block* const block = found->second.back();
+    found->second.pop_back();
+    return block;
   }
   void give_back() {
     for (auto& [size, blocks] : free_)

@@ -1,0 +1,7 @@
+#include "cnn.hpp"
+#include "measure_step.hpp"
+
+#include <halfstep/cuda.hpp>
+
+template training::StepFigures training::measure_training<
+    training::CnnCase, halfstep::backend::Cublas>(const StepOptions& options);
