@@ -12,9 +12,11 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 // the probabilities again from log_sum, once by keys and once by queries: no row of an output has
 // two writers.
 //
-// Scores are scaled by log2(e) too, so that exp is exp2.
+// Scores are scaled by log2(e) too, so that exp is exp2. Sums are in FP32; weights (at most 1) and
+// their gradients dS / scale are rounded to T. One beyond FP16's 65504 is inf there, as a gradient
+// of that size would be: the loss scale is lowered.
 
-/// NaN when both are: scores that are show in the weights.
+/// The larger; of NaN and a number the number, for a score's NaN comes back from its weight.
 struct LargestNumber {
   HALFSTEP_HOST_DEVICE float operator()(float a, float b) const { return std::fmax(a, b); }
 };
