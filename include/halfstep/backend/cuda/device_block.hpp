@@ -77,15 +77,9 @@ class DeviceBlock {
     *static_cast<uint4*>(to) = bytes;
 #endif
   }
-  __device__ void close_copies() {
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;" : : : "memory");
-#endif
-  }
-  template <int Newest>
   __device__ void await_copies() {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group %0;" : : "n"(Newest) : "memory");
+    asm volatile("cp.async.wait_all;" : : : "memory");
 #endif
   }
   static __device__ float exp2(float x) {

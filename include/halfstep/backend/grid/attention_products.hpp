@@ -131,8 +131,7 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
       }
     });
     start_rows<product_rows, Width>(block, this->q(head), first, queries);
-    block.close_copies();
-    block.template await_copies<0>();
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, true> left;
     left.open(block, queries);

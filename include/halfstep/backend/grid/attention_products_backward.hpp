@@ -55,7 +55,6 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
 
     start_rows<product_rows, Width>(block, this->q(head), first, queries);
     start_rows<product_rows, Width>(block, this->upstream(head), first, upstream);
-    block.close_copies();
     WarpTiles<Block, float, Base::columns> sums;
     sums.fill(block, 0.0f);
     typename Block::template PerThread<float> log2_sum[2], shared[2];
@@ -67,7 +66,7 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
         shared[row][thread] = this->shared(head, i);
       }
     });
-    block.template await_copies<0>();
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, kept> left, left_upstream;
     left.open(block, queries);
@@ -134,11 +133,10 @@ struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
 
     start_rows<product_rows, Width>(block, this->k(head), first, keys);
     start_rows<product_rows, Width>(block, this->v(head), first, values);
-    block.close_copies();
     WarpTiles<Block, float, Base::columns> key_sums, value_sums;
     key_sums.fill(block, 0.0f);
     value_sums.fill(block, 0.0f);
-    block.template await_copies<0>();
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, kept> left;
     LeftRows<Block, T, Width, false> left_values;

@@ -47,21 +47,17 @@ class HostBlock {
   void barrier() {}
 
   void start_copy(void* to, const void* from, bool there) {
-    copies_.push_back({to, there ? from : nullptr, groups_});
+    copies_.push_back({to, there ? from : nullptr});
   }
-  void close_copies() { ++groups_; }
   /// As late as may be: what is read before was not there yet.
-  template <int Newest>
   void await_copies() {
-    const auto waits = [&](const Copy& copy) { return copy.group >= groups_ - Newest; };
     for (const Copy& copy : copies_) {
-      if (waits(copy)) continue;
       if (copy.from != nullptr)
         std::memcpy(copy.to, copy.from, 16);
       else
         std::memset(copy.to, 0, 16);
     }
-    std::erase_if(copies_, [&](const Copy& copy) { return !waits(copy); });
+    copies_.clear();
   }
   static float exp2(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
 
@@ -127,7 +123,6 @@ class HostBlock {
   struct Copy {
     void* to;
     const void* from;
-    int group;
   };
   /// What a warp holds together.
   struct Matrix {
@@ -162,7 +157,6 @@ class HostBlock {
   GridSize size_;
   bool backwards_ = true;
   std::size_t used_ = 0;
-  int groups_ = 0;
   std::vector<Copy> copies_;
   std::map<int, std::vector<std::max_align_t>> shared_;
 };

@@ -75,22 +75,19 @@ HALFSTEP_HOST_DEVICE void for_each_tile(Block& block, Index begin, Index end, co
                                         const Use& use) {
   int stage = 0;
   start(begin, stage);
-  block.close_copies();
   for (Index first = begin; first < end; first += Rows) {
     const Index next = first + Rows;
+    block.await_copies();
+    // Here all see the tile, and nobody uses the one before it any more.
+    block.barrier();
     if constexpr (Stages == 2) {
       if (next < end) start(next, 1 - stage);
-      block.close_copies();
-    }
-    block.template await_copies<Stages - 1>();
-    block.barrier();
-    use(first, stage);
-    block.barrier();
-    if constexpr (Stages == 2) {
+      use(first, stage);
       stage = 1 - stage;
     } else {
+      use(first, stage);
+      block.barrier();
       if (next < end) start(next, stage);
-      block.close_copies();
     }
   }
 }
