@@ -98,8 +98,8 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
   using Base = AttentionOperands<Width, T>;
   using Base::tile;
   using typename Base::Tile;
-  static constexpr int key_rows = Width == 64 ? 64 : 32;  ///< in shared memory
-  static constexpr int step = 32;                         ///< whose scores are in registers
+  static constexpr int step = 32;  ///< keys of a tile
+  static constexpr int stages = Width == 64 ? 2 : 1;
   static constexpr int pitch = row_pitch(Width);
 
   T* y;
@@ -118,8 +118,8 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
     const Index head = block.index() / row_tiles;
     const Index first = block.index() % row_tiles * product_rows;
     T* const queries = block.template shared<T, product_rows * pitch, 0>();
-    T* const keys = block.template shared<T, key_rows * pitch, 1>();
-    T* const values = block.template shared<T, key_rows * pitch, 2>();
+    T* const keys = block.template shared<T, stages * step * pitch, 1>();
+    T* const values = block.template shared<T, stages * step * pitch, 2>();
 
     WarpTiles<Block, float, Base::columns> sums;
     sums.fill(block, 0.0f);
@@ -130,25 +130,25 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
         total[row][thread] = 0;
       }
     });
-    copy_rows<product_rows, Width>(block, this->q(head), first, queries);
+    start_rows<product_rows, Width>(block, this->q(head), first, queries);
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, true> left;
     left.open(block, queries);
-    const Index end = this->end_of_keys(first);
-    for (Index first_key = 0; first_key < end; first_key += key_rows) {
-      copy_rows<key_rows, Width>(block, this->k(head), first_key, keys);
-      copy_rows<key_rows, Width>(block, this->v(head), first_key, values);
-      block.barrier();
-      for (int at = 0; at < key_rows && first_key + at < end; at += step) {
-        WarpTiles<Block, float, step / tile> scores;
-        scores.fill(block, 0.0f);
-        left.multiply(block, keys + at * pitch, scores);
-        this->mask(block, first, first_key + at, -std::numeric_limits<float>::infinity(), scores);
-        to_weights(block, scores, largest, total, sums);
-        add_weighted_rows<Width>(block, scores, values + at * pitch, sums);
-      }
-      block.barrier();
-    }
+    for_each_tile<step, stages>(
+        block, 0, this->end_of_keys(first),
+        [&](Index key, int stage) {
+          start_rows<step, Width>(block, this->k(head), key, keys + stage * step * pitch);
+          start_rows<step, Width>(block, this->v(head), key, values + stage * step * pitch);
+        },
+        [&](Index key, int stage) {
+          WarpTiles<Block, float, step / tile> scores;
+          scores.fill(block, 0.0f);
+          left.multiply(block, keys + stage * step * pitch, scores);
+          this->mask(block, first, key, -std::numeric_limits<float>::infinity(), scores);
+          to_weights(block, scores, largest, total, sums);
+          add_weighted_rows<Width>(block, scores, values + stage * step * pitch, sums);
+        });
     finish(block, head, first, largest, total, sums);
   }
 
