@@ -76,7 +76,8 @@ Figures measure_problem(const deepbench::Convolution& c, double seconds) {
 
   using Array = halfstep::TensorOf<Storage, GpuBackend>;
   std::vector<Array> x, weight, y, to_x, to_weight;
-  const int sets = measure::sets_beyond_cache(figures.bytes / 3.0);
+  // Each set is a graph of its own, and of those no more than 16 are kept.
+  const int sets = measure::sets_beyond_cache(figures.bytes / 3.0, 12);
   for (int i = 0; i < sets; ++i) {
     const auto seed = static_cast<std::uint64_t>(3 * i + 1);
     x.push_back(measure::random_tensor_on<Storage, GpuBackend>({p.x_size()}, seed));
@@ -96,7 +97,7 @@ Figures measure_problem(const deepbench::Convolution& c, double seconds) {
     GpuBackend::convolve_weight<Compute>(p, from, upstream, to_weight[i].data(), false);
   };
   figures.seconds =
-      measure::DeviceTimer(passes, measure::Calls::launched, sets).samples(seconds).median();
+      measure::DeviceTimer(passes, measure::Calls::steps, sets).samples(seconds).median();
   return figures;
 }
 
@@ -125,8 +126,7 @@ Figures measure_layer(const deepbench::Recurrent& r, Index gates, double seconds
   figures.flop = 2.5 * 2.0 * static_cast<double>(r.batch * r.time) * weights;
   // Forward reads x and weights and writes y; backward reads all three and writes the gradient.
   figures.bytes = static_cast<double>(sizeof(Storage)) * (2.0 * 2.0 * sequence + 3.0 * weights);
-  figures.seconds =
-      measure::DeviceTimer(passes, measure::Calls::launched).samples(seconds).median();
+  figures.seconds = measure::DeviceTimer(passes, measure::Calls::steps).samples(seconds).median();
   return figures;
 }
 template <class Setup>

@@ -68,8 +68,9 @@ class Recording {
 
 /// How calls are brought to the device.
 enum class Calls {
-  recorded,  ///< as one graph: short kernels, whose launches would take longer than they
-  launched   ///< one by one
+  recorded,  ///< many as one graph: short kernels, whose launches would take longer than they
+  steps,     ///< each as a Trainer runs a step, a graph of its own
+  launched   ///< kernel by kernel
 };
 
 /// Times f(0), f(1), ..., f(sets - 1), f(0), ... on the device. Who gives several sets of arrays
@@ -78,8 +79,8 @@ template <class F>
 class DeviceTimer {
  public:
   /// Calls f until a group of calls that lasts 5 ms is known.
-  DeviceTimer(F f, Calls calls, int sets = 1) : f_(std::move(f)), sets_(sets) {
-    run(2 * sets);  // loads kernels, makes plans, fills caches of memory
+  DeviceTimer(F f, Calls calls, int sets = 1) : f_(std::move(f)), calls_(calls), sets_(sets) {
+    run(3 * sets);  // loads kernels, makes plans, fills caches of memory, captures steps
     const double seconds = timed([&] { run(sets_); }) / sets_;
     const double wanted = std::clamp(group_seconds / std::max(seconds, 1e-7), 1.0, 1000.0);
     group_ = sets_ * static_cast<int>(std::ceil(wanted / sets_));
@@ -112,7 +113,16 @@ class DeviceTimer {
   static constexpr double group_seconds = 5e-3;
 
   void run(int calls) {
-    for (int i = 0; i < calls; ++i) f_(i % sets_);
+    for (int i = 0; i < calls; ++i) {
+      const auto call = [&] {
+        f_(i % sets_);
+        return true;
+      };
+      if (calls_ == Calls::steps)
+        graphs_.run(call);
+      else
+        call();
+    }
   }
   template <class Work>
   double timed(const Work& work) {
@@ -123,17 +133,19 @@ class DeviceTimer {
   }
 
   F f_;
+  Calls calls_;
   int sets_;
+  halfstep::backend::Cublas::StepGraphs graphs_;
   int group_ = 1;
   Event start_, stop_;
   std::unique_ptr<Recording> recording_;
 };
 
-/// How many sets of so many bytes outgrow the device's second-level cache twice.
-inline int sets_beyond_cache(double bytes) {
+/// How many sets of so many bytes outgrow the device's second-level cache twice, if `most` do.
+inline int sets_beyond_cache(double bytes, int most = 64) {
   int cache = 0;
   cuda::check(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, 0), "cudaDeviceGetAttribute");
-  return static_cast<int>(std::clamp(std::ceil(2.0 * cache / bytes), 1.0, 64.0));
+  return static_cast<int>(std::clamp(std::ceil(2.0 * cache / bytes), 1.0, 1.0 * most));
 }
 
 inline std::string device_name() {

@@ -34,7 +34,7 @@ struct Report {
   template <class Ours, class Ceiling>
   void operator()(const std::string& pass, double bytes_per_parameter, Ours ours,
                   const std::string& ceiling_name, Ceiling ceiling, double ceiling_bytes) const {
-    DeviceTimer our_timer(std::move(ours), Calls::launched);
+    DeviceTimer our_timer(std::move(ours), Calls::steps);
     DeviceTimer ceiling_timer(std::move(ceiling), Calls::launched);
     const measure::Beside times(our_timer, ceiling_timer, options.seconds);
     const double bytes = bytes_per_parameter * static_cast<double>(options.parameters);

@@ -43,9 +43,7 @@ class AfterBackward {
   }
   template <class State>
   halfstep::Gradients<State, Setup> gradients() {
-    halfstep::GradientState state;
-    state.scale = 65536.0;
-    Backend::upload(std::span<const halfstep::GradientState>(&state, 1), state_.data());
+    Backend::once(Begin{state_.data()});
     return {model_.store(), state_};
   }
   OneArena<Setup>& model() { return model_; }
@@ -53,6 +51,14 @@ class AfterBackward {
   const void* arena() const { return arena_; }
 
  private:
+  struct Begin {
+    halfstep::GradientState* state;
+    HALFSTEP_HOST_DEVICE void operator()() const {
+      *state = halfstep::GradientState();
+      state->scale = 65536.0;
+    }
+  };
+
   OneArena<Setup> model_;
   halfstep::TensorOf<halfstep::GradientState, Backend> state_;
   const void* arena_ = nullptr;

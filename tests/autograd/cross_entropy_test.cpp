@@ -5,6 +5,7 @@
 #include <halfstep/backend/test_device.hpp>
 
 #include "support/gradients.hpp"
+#include "support/on_device.hpp"
 
 namespace hs = halfstep;
 using hs::LossReduction;
@@ -12,6 +13,8 @@ using hs::Shape;
 using hs::test::Exact;
 using hs::test::expect_gradients;
 using hs::test::integers;
+using hs::test::on_device;
+using hs::test::on_host;
 using hs::test::propagate_ones;
 using hs::test::sample;
 using hs::test::to_doubles;
@@ -52,55 +55,43 @@ TEST(CrossEntropy, TheLossOf16BitLogitsIsAFloat) {
   static_assert(std::is_same_v<decltype(loss), const hs::Variable<float, hs::backend::Reference>>);
 }
 
-template <class B, class T>
-hs::TensorOf<T, B> on(const hs::Tensor<T>& host) {
-  hs::TensorOf<T, B> tensor(host.shape());
-  B::upload(host.span(), tensor.data());
-  return tensor;
-}
-template <class B, class T>
-std::vector<double> downloaded(const hs::TensorOf<T, B>& tensor) {
-  hs::Tensor<T> host(tensor.shape());
-  B::download(tensor.data(), host.span());
-  return to_doubles(host);
-}
-
 constexpr hs::Index rows = 64, classes = 301;
 
 /// What backward through cross_entropy(2 x) leaves and takes.
+template <class S>
 struct Taken {
-  std::vector<double> gradient;  ///< of x
-  std::size_t bytes;             ///< the most memory that backward took
+  std::vector<S> gradient;  ///< of x
+  std::size_t bytes;        ///< the most memory that backward took
 };
 
 /// @param holding  the caller keeps the logits
 template <class S, class B>
-Taken backward_of_logits(bool holding) {
+Taken<S> backward_of_logits(bool holding) {
   using V = hs::Variable<S, B>;
   using Scalar = typename hs::numeric_traits<S>::compute;
-  const V x = V::leaf(on<B>(sample<S>({rows, classes}, 1)));
+  const V x = V::leaf(on_device<B>(sample<S>({rows, classes}, 1)));
   hs::Tensor<std::int32_t> labels(Shape{rows});
   for (hs::Index i = 0; i < rows; ++i)
     labels.data()[i] = i == 3 ? -100 : static_cast<std::int32_t>(i * 31 % classes);
   V logits = 2.0 * x;
-  const auto values = downloaded<B, S>(logits.value());
-  const auto loss = hs::cross_entropy(logits, on<B>(labels), {.label_smoothing = 0.1});
+  const auto values = on_host<B>(logits.value());
+  const auto loss = hs::cross_entropy(logits, on_device<B>(labels), {.label_smoothing = 0.1});
   if (!holding) logits = V();
-  const auto one = on<B>(hs::test::values<Scalar>({1}, Shape{}));
+  const auto one = on_device<B>(hs::test::values<Scalar>({1}, Shape{}));
   auto& pool = B::DeviceType::pool();
   pool.reset_peak();
   const std::size_t before = pool.use().in_use;
   hs::autograd::propagate(loss, one);
   const std::size_t bytes = pool.use().peak - before;
   if (holding) {
-    EXPECT_EQ((downloaded<B, S>(logits.value())), values) << "logits that are held";
+    EXPECT_EQ((on_host<B>(logits.value())), values) << "logits that are held";
   }
-  return {downloaded<B, S>(x.gradient()), bytes};
+  return {on_host<B>(x.gradient()), bytes};
 }
 
 template <class S, class B>
 void expect_the_gradient_in_the_logits() {
-  const Taken apart = backward_of_logits<S, B>(true), in_place = backward_of_logits<S, B>(false);
+  const Taken<S> apart = backward_of_logits<S, B>(true), in_place = backward_of_logits<S, B>(false);
   EXPECT_EQ(in_place.gradient, apart.gradient);
   constexpr std::size_t logits = rows * classes * sizeof(S);
   EXPECT_GE(apart.bytes, logits);

@@ -13,12 +13,15 @@
 #include <limits>
 
 #include "support/gradients.hpp"
+#include "support/on_device.hpp"
 
 namespace hs = halfstep;
 using hs::HiddenActivation;
 using hs::Shape;
 using hs::test::Exact;
 using hs::test::expect_gradients;
+using hs::test::on_device;
+using hs::test::on_host;
 using hs::test::propagate_ones;
 using hs::test::sample;
 using hs::test::to_doubles;
@@ -56,26 +59,18 @@ TEST(FeedForward, ASecondUseOfAParameterAddsToItsGradient) {
 /// A result, and the gradients of x and the four parameters.
 using Numbers = std::vector<std::vector<double>>;
 
-template <class B, class T>
-hs::TensorOf<T, B> on(const hs::Tensor<T>& host) {
-  hs::TensorOf<T, B> tensor(host.shape());
-  B::upload(host.span(), tensor.data());
-  return tensor;
-}
-
 template <class S, class B, class F>
 Numbers numbers_of(const F& f) {
   using V = hs::Variable<S, B>;
-  const V inputs[] = {V::leaf(on<B>(sample<S>({9, 12}, 1))), V::leaf(on<B>(sample<S>({33, 12}, 2))),
-                      V::leaf(on<B>(sample<S>({33}, 3))), V::leaf(on<B>(sample<S>({7, 33}, 4))),
-                      V::leaf(on<B>(sample<S>({7}, 5)))};
+  const V inputs[] = {
+      V::leaf(on_device<B>(sample<S>({9, 12}, 1))), V::leaf(on_device<B>(sample<S>({33, 12}, 2))),
+      V::leaf(on_device<B>(sample<S>({33}, 3))), V::leaf(on_device<B>(sample<S>({7, 33}, 4))),
+      V::leaf(on_device<B>(sample<S>({7}, 5)))};
   const V y = f(inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]);
-  hs::autograd::propagate(y, on<B>(sample<S>({9, 7}, 6)));
+  hs::autograd::propagate(y, on_device<B>(sample<S>({9, 7}, 6)));
   Numbers numbers;
   const auto add = [&](const hs::TensorOf<S, B>& tensor) {
-    hs::Tensor<S> host(tensor.shape());
-    B::download(tensor.data(), host.span());
-    numbers.push_back(to_doubles(host));
+    numbers.push_back(to_doubles(hs::Tensor<S>::from(on_host<B>(tensor), tensor.shape())));
   };
   add(y.value());
   for (const V& input : inputs) add(input.gradient());

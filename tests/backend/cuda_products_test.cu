@@ -1,5 +1,6 @@
 // Products and convolutions keep the bounds of all backends on a GPU, whose tensor cores truncate.
 #include "convolution_checks.hpp"
+#include "epilogue_checks.hpp"
 #include "gemm_checks.hpp"
 #include "support/cuda_device.hpp"
 
@@ -20,6 +21,11 @@ namespace convolution_checks {
 using Cases = testing::Types<Case<B, float>, Case<B, double>, Case<B, float16>, Case<B, bfloat16>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(OnTheGpu, Convolution, Cases);
 }  // namespace convolution_checks
+
+namespace epilogue_checks {
+using Cases = testing::Types<Case<B, float>, Case<B, double>, Case<B, float16>, Case<B, bfloat16>>;
+INSTANTIATE_TYPED_TEST_SUITE_P(OnTheGpu, Epilogues, Cases);
+}  // namespace epilogue_checks
 
 TEST(Cublas, HasNoProductThatItCannotDo) {
   EXPECT_TRUE(hs::Backend<B>);

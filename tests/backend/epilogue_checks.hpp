@@ -9,28 +9,24 @@
 #include <vector>
 
 #include "numbers.hpp"
+#include "support/backend_test.hpp"
+#include "support/on_device.hpp"
 
 // What every backend's products with an activation must do, fused or not.
 namespace epilogue_checks {
 
 namespace hs = halfstep;
 using hs::backend::Reference;
+using hs::test::on_device;
+using hs::test::on_host;
 using numbers::as_double;
 using numbers::normal_numbers;
 using Doubles = std::vector<double>;
 
-/// A vector's numbers on a backend's device.
+/// What a tensor of backend B holds.
 template <class B, class T>
-hs::TensorOf<T, B> on(const std::vector<T>& host) {
-  hs::TensorOf<T, B> tensor(hs::Shape{static_cast<hs::Index>(host.size())});
-  B::upload(std::span<const T>(host), tensor.data());
-  return tensor;
-}
-template <class B, class T>
-Doubles downloaded(const hs::TensorOf<T, B>& tensor) {
-  std::vector<T> host(static_cast<std::size_t>(tensor.size()));
-  B::download(tensor.data(), std::span<T>(host));
-  return as_double(host);
+Doubles doubles_of(const hs::TensorOf<T, B>& tensor) {
+  return as_double(on_host<B>(tensor));
 }
 
 /// GELU and relu, their slopes, and how far a slope computed with roundoff 1 may be off: what 1 -
@@ -51,7 +47,7 @@ struct Relu {
 
 /// A product's operands in T, its exact result, and the bound of what is stored of it:
 /// u |R| + (1 + u) gamma_K (|A||B| + |bias|); see gemm_checks.hpp.
-template <class Compute, class T>
+template <class B, class Compute, class T>
 struct Product {
   hs::GemmProblem p;
   std::vector<T> a = normal_numbers<T>(p.m * p.k, 1), b = normal_numbers<T>(p.k * p.n, 2);
@@ -64,8 +60,8 @@ struct Product {
     Reference::gemm<double>(p, as_double(a, true).data(), as_double(b, true).data(), error.data(),
                             has_bias ? wide_bias.data() : nullptr);
     const double u = hs::numeric_traits<T>::unit_roundoff;
-    const double terms =
-        (static_cast<double>(p.k) + 4.0) * hs::numeric_traits<Compute>::unit_roundoff;
+    const double terms = (static_cast<double>(p.k) + 4.0) *
+                         hs::test::Machine<B>::template product_roundoff<T, Compute>;
     for (std::size_t i = 0; i < exact.size(); ++i)
       error[i] = u * std::fabs(exact[i]) + (1.0 + u) * terms / (1.0 - terms) * error[i] +
                  hs::numeric_traits<T>::min_subnormal;
@@ -92,8 +88,9 @@ inline hs::GemmProblem problem_of(hs::Index m, hs::Index n, hs::Index k, bool tr
 /// times the steepest slope. Its evaluation adds 16 of the compute type's, relative to x.
 template <class B, class Compute, class T>
 void gelu(const hs::GemmProblem& p, bool has_bias) {
-  const Product<Compute, T> product(p, has_bias);
-  const auto a = on<B>(product.a), b = on<B>(product.b), bias = on<B>(product.bias);
+  const Product<B, Compute, T> product(p, has_bias);
+  const auto a = on_device<B>(product.a), b = on_device<B>(product.b),
+             bias = on_device<B>(product.bias);
   hs::TensorOf<T, B> c(hs::Shape{p.m * p.n}), before(hs::Shape{p.m * p.n});
   B::template gemm_gelu<Compute>(p, a.read().data(), b.read().data(), c.data(),
                                  has_bias ? bias.read().data() : nullptr, before.data());
@@ -103,8 +100,8 @@ void gelu(const hs::GemmProblem& p, bool has_bias) {
                16.0 * hs::numeric_traits<Compute>::unit_roundoff * std::fabs(exact[i]);
     exact[i] = Gelu::value(exact[i]);
   }
-  expect_within<T>("before", downloaded<B, T>(before), product.exact, product.error);
-  expect_within<T>("gelu", downloaded<B, T>(c), exact, error);
+  expect_within<T>("before", doubles_of<B, T>(before), product.exact, product.error);
+  expect_within<T>("gelu", doubles_of<B, T>(c), exact, error);
 }
 
 template <class B, class Compute, class T>
@@ -122,13 +119,13 @@ void run_backward(Relu, const hs::GemmProblem& p, const T* a, const T* b, T* c, 
 /// and every summand may have been rounded to T before.
 template <class B, class Compute, class T, class Activation>
 void backward(const hs::GemmProblem& p, bool add_to_bias) {
-  const Product<Compute, T> product(p, false);
+  const Product<B, Compute, T> product(p, false);
   const auto saved = normal_numbers<T>(p.m * p.n, 4);
   auto sums = normal_numbers<T>(p.n, 5);
   if (!add_to_bias)
     for (T& sum : sums) sum = hs::storage_cast<T>(std::numeric_limits<float>::quiet_NaN());
-  const auto a = on<B>(product.a), b = on<B>(product.b), from = on<B>(saved);
-  auto bias_gradient = on<B>(sums);
+  const auto a = on_device<B>(product.a), b = on_device<B>(product.b), from = on_device<B>(saved);
+  auto bias_gradient = on_device<B>(sums);
   hs::TensorOf<T, B> c(hs::Shape{p.m * p.n}), alone(hs::Shape{p.m * p.n});
   run_backward<B, Compute>(Activation(), p, a.read().data(), b.read().data(), c.data(),
                            from.read().data(), bias_gradient.data(), add_to_bias);
@@ -151,10 +148,39 @@ void backward(const hs::GemmProblem& p, bool add_to_bias) {
     sums_error[column] += (u + terms / (1.0 - terms)) * std::fabs(exact[i]) + (1.0 + u) * error[i] +
                           hs::numeric_traits<T>::min_subnormal;
   }
-  const Doubles got = downloaded<B, T>(c);
+  const Doubles got = doubles_of<B, T>(c);
   expect_within<T>("gradient", got, exact, error);
-  expect_within<T>("bias gradient", downloaded<B, T>(bias_gradient), exact_sums, sums_error);
-  expect_within<T>("gradient alone", (downloaded<B, T>(alone)), exact, error);
+  expect_within<T>("bias gradient", doubles_of<B, T>(bias_gradient), exact_sums, sums_error);
+  expect_within<T>("gradient alone", (doubles_of<B, T>(alone)), exact, error);
+}
+
+/// The gradients of a weight and its bias: the product is gemm's, and the sums of op(a)'s rows are
+/// within gamma_K, where one roundoff of T may come before they are added to something.
+template <class B, class Compute, class T>
+void bias_gradient(const hs::GemmProblem& problem, bool add_to_bias) {
+  const Product<B, Compute, T> product(problem, false);
+  const hs::GemmProblem& p = product.p;
+  auto sums = normal_numbers<T>(p.m, 5);
+  if (!add_to_bias)
+    for (T& sum : sums) sum = hs::storage_cast<T>(std::numeric_limits<float>::quiet_NaN());
+  const auto a = on_device<B>(product.a), b = on_device<B>(product.b);
+  auto there = on_device<B>(sums);
+  hs::TensorOf<T, B> c(hs::Shape{p.m * p.n});
+  B::template gemm_bias_gradient<Compute>(p, a.read().data(), b.read().data(), c.data(),
+                                          there.data(), add_to_bias);
+  const double terms = (static_cast<double>(p.k) + 1.0) *
+                       hs::test::Machine<B>::template product_roundoff<T, Compute>;
+  Doubles exact = add_to_bias ? as_double(sums) : Doubles(sums.size()), error(sums.size());
+  for (hs::Index row = 0; row < p.m; ++row)
+    for (hs::Index j = 0; j < p.k; ++j) {
+      const double x = hs::storage_cast<double>(
+          product.a[static_cast<std::size_t>(p.transpose_a ? j * p.m + row : row * p.k + j)]);
+      exact[static_cast<std::size_t>(row)] += x;
+      error[static_cast<std::size_t>(row)] +=
+          (hs::numeric_traits<T>::unit_roundoff + terms / (1.0 - terms)) * std::fabs(x);
+    }
+  expect_within<T>("product", doubles_of<B, T>(c), product.exact, product.error);
+  expect_within<T>("bias gradient", doubles_of<B, T>(there), exact, error);
 }
 
 /// A step with NaN is skipped because the gradients show it.
@@ -163,7 +189,7 @@ void nan_comes_through() {
   const hs::GemmProblem p{.m = 2, .n = 2, .k = 3};
   std::vector<T> a(6, hs::storage_cast<T>(1.0f)), ones = a, four(4, hs::storage_cast<T>(1.0f));
   a[4] = hs::storage_cast<T>(std::numeric_limits<float>::quiet_NaN());
-  const auto left = on<B>(a), right = on<B>(ones), saved = on<B>(four);
+  const auto left = on_device<B>(a), right = on_device<B>(ones), saved = on_device<B>(four);
   hs::TensorOf<T, B> c(hs::Shape{4}), before(hs::Shape{4}), sums(hs::Shape{2});
   const auto expect_nan_in_row_1 = [](const Doubles& x) {
     EXPECT_FALSE(std::isnan(x[0]));
@@ -172,13 +198,13 @@ void nan_comes_through() {
   const T* const no_bias = nullptr;
   B::template gemm_gelu<Compute>(p, left.read().data(), right.read().data(), c.data(), no_bias,
                                  before.data());
-  expect_nan_in_row_1(downloaded<B, T>(before));
-  expect_nan_in_row_1(downloaded<B, T>(c));
+  expect_nan_in_row_1(doubles_of<B, T>(before));
+  expect_nan_in_row_1(doubles_of<B, T>(c));
   const auto backward = [&](auto activation) {
     run_backward<B, Compute>(activation, p, left.read().data(), right.read().data(), c.data(),
                              saved.read().data(), sums.data(), false);
-    expect_nan_in_row_1(downloaded<B, T>(c));
-    EXPECT_TRUE(std::isnan(downloaded<B, T>(sums)[1]));
+    expect_nan_in_row_1(doubles_of<B, T>(c));
+    EXPECT_TRUE(std::isnan(doubles_of<B, T>(sums)[1]));
   };
   backward(Gelu());
   backward(Relu());
@@ -193,7 +219,7 @@ struct Case {
 };
 
 template <class Case>
-class Epilogues : public testing::Test {};
+class Epilogues : public hs::test::BackendTest<typename Case::Backend, typename Case::Storage> {};
 TYPED_TEST_SUITE_P(Epilogues);
 
 #define HALFSTEP_TEST_EPILOGUE(check, ...)                        \
@@ -219,10 +245,20 @@ TYPED_TEST_P(Epilogues, TheGradientBehindReluAndTheBiasesAreWithinTheirBounds) {
     HALFSTEP_TEST_EPILOGUE(backward, Relu)(problem_of(64, 96, 32, true), add);
   }
 }
+TYPED_TEST_P(Epilogues, TheGradientsOfAWeightAndItsBiasAreWithinTheirBounds) {
+  for (const bool transpose_a : {false, true})
+    for (const bool add : {false, true}) {
+      const hs::GemmProblem odd{.m = 37, .n = 21, .k = 53, .transpose_a = transpose_a};
+      const hs::GemmProblem even{.m = 64, .n = 96, .k = 32, .transpose_a = transpose_a};
+      HALFSTEP_TEST_EPILOGUE(bias_gradient)(odd, add);
+      HALFSTEP_TEST_EPILOGUE(bias_gradient)(even, add);
+    }
+}
 TYPED_TEST_P(Epilogues, LetNanThrough) { HALFSTEP_TEST_EPILOGUE(nan_comes_through)(); }
 
 REGISTER_TYPED_TEST_SUITE_P(Epilogues, GeluIsWithinItsBound,
                             TheGradientBehindGeluAndTheBiasesAreWithinTheirBounds,
-                            TheGradientBehindReluAndTheBiasesAreWithinTheirBounds, LetNanThrough);
+                            TheGradientBehindReluAndTheBiasesAreWithinTheirBounds,
+                            TheGradientsOfAWeightAndItsBiasAreWithinTheirBounds, LetNanThrough);
 
 }  // namespace epilogue_checks

@@ -159,6 +159,21 @@ TEST_F(MatmulPlansTest, TakesTheFirstWayWithoutARaceWhereBitsMustStay) {
   EXPECT_EQ(Recorded::races, 1);
 }
 
+TEST_F(MatmulPlansTest, AddsABiasToWhatIsStoredInSixteenBitsOnlyForWantOfAnother) {
+  auto with_bias = call(16);
+  with_bias.key.bias = true;
+  std::vector<bool> way;
+  const auto passes = [&](bool fused, void*, void*) {
+    way.push_back(fused);
+    if (fused) Recorded::now += 100.0;
+  };
+  plans_.run(with_bias, {}, passes);
+  EXPECT_FALSE(way.back()) << "the slower one is raced, and loses";
+  with_bias.key.out = MatmulNumber::bfloat16;
+  plans_.run(with_bias, {}, passes);
+  EXPECT_TRUE(way.back()) << "it would round twice";
+}
+
 TEST_F(MatmulPlansTest, LeavesOutWaysThatFail) {
   Recorded::time = {{0, 1.0}, {1, 3.0}, {2, 2.0}};
   Recorded::failing = {0};
@@ -302,7 +317,6 @@ TEST(MatmulKey, IsFusedWhereCublasTakesTheLayout) {
   key.bias = true;
   EXPECT_TRUE(key.fusable());
   key.epilogue = Epilogue::gelu;
-  key.before = true;
   EXPECT_TRUE(key.fusable());
   for (const auto change : {+[](MatmulKey& k) { k.n = 12; }, +[](MatmulKey& k) { k.batch = 2; },
                             +[](MatmulKey& k) { k.alignment_before = 8; },
@@ -319,7 +333,7 @@ TEST(MatmulKey, ASeparateGeluIsOfWhatAProductWithABiasWroteBefore) {
   float c = 0.0f, before = 0.0f;
   call.c = &c, call.before = &before;
   call.key.epilogue = Epilogue::gelu;
-  call.key.bias = call.key.before = true;
+  call.key.bias = true;
   call.key.alignment_before = 4;
   const MatmulCall separate = call.separate();
   EXPECT_EQ(separate.c, &before);

@@ -12,6 +12,9 @@ struct Net : hs::nn::Module<Setup> {
   hs::nn::MaxPool2d pool{2, {.layout = channels_last}};
   hs::nn::LayerNorm<Setup> layer_norm{*this, "layer_norm", 8};
   hs::nn::MultiHeadAttention<Setup> attention{*this, "attention", 8, 2};
+  hs::nn::FeedForward<Setup> relu_mlp{
+      *this, "relu_mlp", 8, 32, {.activation = hs::HiddenActivation::relu}};
+  hs::nn::FeedForward<Setup> mlp{*this, "mlp", 8, 32};
   hs::nn::LSTM<Setup> lstm{*this, "lstm", 8, 16};
   hs::nn::GRU<Setup> gru{*this, "gru", 16, 16};
   hs::nn::Dropout<Setup> dropout{*this, "dropout", 0.1};
@@ -22,6 +25,7 @@ struct Net : hs::nn::Module<Setup> {
     auto h = pool(hs::relu(batch_norm(conv(images))));
     h = layer_norm(hs::reshape(h, {h.shape()[0], -1, 8}));
     h = h + attention(h);
+    h = h + mlp(relu_mlp(h));
     return out(hs::gelu(dropout(gru(lstm(h)))));
   }
 };

@@ -94,5 +94,43 @@ TEST_F(Checkpoint, RefusesALossScaleThatItsSettingsCannotHaveAndChangesNothing) 
   EXPECT_EQ(all_state(to), before);
 }
 
+/// A backend that knows how it does its work best here, as Cublas does.
+struct Planned : backend::Reference {
+  static inline std::vector<std::int64_t> plans;
+  template <class Visitor>
+  static void visit_plans(Visitor&& visitor) {
+    const Shape shape{static_cast<Index>(plans.size())};
+    auto tensor = Tensor<std::int64_t>::from(plans, shape);
+    visitor(std::string("table"), tensor);
+    plans.assign(tensor.span().begin(), tensor.span().end());
+  }
+};
+
+template <class Backend>
+struct PlannedRun {
+  using S = Setup<MixedFp16, Backend>;
+  SmallNet<S> net;
+  Trainer<SmallNet<S>, optim::AdamW> trainer{net, rule};
+  PlannedRun() { trainer.step(small_batch<S>(0), small_loss); }
+};
+
+TEST_F(Checkpoint, KeepsTheBackendsPlansWhichARunCanDoWithout) {
+  const std::string with = path("with"), without = path("without");
+  PlannedRun<Planned> run;
+  PlannedRun<backend::Reference> plain;
+  Planned::plans = {3, 1, 4};
+  io::save_checkpoint(run.trainer, with);
+  io::save_checkpoint(plain.trainer, without);
+  for (const auto& before : {std::vector<std::int64_t>{}, {2, 7, 1}, {2, 7, 1, 8}}) {
+    Planned::plans = before;
+    io::load_checkpoint(run.trainer, with);
+    EXPECT_EQ(Planned::plans, (std::vector<std::int64_t>{3, 1, 4}));
+  }
+  io::load_checkpoint(run.trainer, without);
+  EXPECT_EQ(Planned::plans.size(), 3u) << "a file without plans leaves them";
+  io::load_checkpoint(plain.trainer, with);
+  EXPECT_EQ(all_state(plain.trainer).size() + 1, all_state(run.trainer).size());
+}
+
 }  // namespace
 }  // namespace halfstep::test

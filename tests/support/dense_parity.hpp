@@ -282,7 +282,9 @@ void expect_dense_equals_pytorch() {
 /// elementary functions of a few ulp; `kept` what backward loses by computing from a result that
 /// was stored in S: the derivatives of tanh, sigmoid and softmax move by at most 3 times its
 /// rounding, log-softmax's once for each class. Attention's dS = P (G V^T - rowsum(G Y)) moves by P
-/// width |g||v| roundings of Y, of which dK sums one for each query times |q| / sqrt(width).
+/// width |g||v| roundings of Y, of which dK sums one for each query times |q| / sqrt(width). Where
+/// weights and slopes are rounded to S for their products, each rounding of P moves Y by |v| and
+/// dV, by query, by |g|; one of dS, which is up to 2 P width |g||v|, moves dK as two of Y do.
 inline void expect_within_bound(const std::string& what, const Numbers& a, const Numbers& b,
                                 const DenseResult& exact, double u_compute, double kept) {
   ASSERT_EQ(a.shape, b.shape) << what;
@@ -297,6 +299,15 @@ inline void expect_within_bound(const std::string& what, const Numbers& a, const
   }
 }
 
+/// Whether B's attention multiplies numbers of S as they are.
+template <class S, class B>
+constexpr bool rounds_attention_weights() {
+  if constexpr (requires { B::rounds_attention_weights; })
+    return B::rounds_attention_weights && numeric_traits<S>::is_16_bit;
+  else
+    return false;
+}
+
 /// Every dense case in storage type S on backend B against the double reference.
 template <class S, class B, Dense which>
 void expect_dense_parity() {
@@ -309,13 +320,19 @@ void expect_dense_parity() {
     const double u_compute = Machine<B>::template product_roundoff<S>;
     const bool keeps_output = op == "tanh" || op == "sigmoid" || op == "softmax";
     double roundings = op == "log_softmax" ? exact.terms : keeps_output ? 3.0 : 0.0;
+    double kept_in_output = 0.0;
     if (op == "attention") {
       const Shape q = shape_of(one.at("inputs").at("q"));
-      roundings = static_cast<double>(q[-2]) * std::sqrt(static_cast<double>(q[-1])) *
-                  exact.largest_input * exact.largest_input;
+      const auto queries = static_cast<double>(q[-2]);
+      roundings = queries * std::sqrt(static_cast<double>(q[-1])) * exact.largest_input *
+                  exact.largest_input;
+      if (rounds_attention_weights<S, B>()) {
+        roundings = 3 * roundings + queries;
+        kept_in_output = exact.largest_input * numeric_traits<S>::unit_roundoff;
+      }
     }
     const double kept = roundings * numeric_traits<S>::unit_roundoff * exact.largest_upstream;
-    expect_within_bound("output", found.output, exact.output, exact, u_compute, 0.0);
+    expect_within_bound("output", found.output, exact.output, exact, u_compute, kept_in_output);
     for (const auto& [name, gradient] : exact.gradients)
       expect_within_bound("gradient of " + name, found.gradients.at(name), gradient, exact,
                           u_compute, kept);

@@ -1,88 +1,21 @@
-#include <halfstep/autograd/activation.hpp>
-#include <halfstep/autograd/cross_entropy.hpp>
-#include <halfstep/nn/conv2d.hpp>
-#include <halfstep/nn/flatten.hpp>
-#include <halfstep/nn/linear.hpp>
-#include <halfstep/nn/pooling.hpp>
-#include <halfstep/optim/sgd.hpp>
-#include <halfstep/train/trainer.hpp>
+#include <halfstep/backend/default.hpp>
 
-#include <gtest/gtest.h>
+#include "cnn_losses.hpp"
 
-#include "support/training_parity.hpp"
-
+namespace halfstep::test {
 namespace {
 
-using namespace halfstep;
-using nlohmann::json;
-
-/// (conv 3x3 padding 1, ReLU, max-pool 2) twice, linear: features of channels first, as PyTorch's.
-template <class S>
-struct Cnn : nn::Module<S> {
-  explicit Cnn(const std::vector<Index>& channels)
-      : first(*this, "conv1", 1, channels.at(0), 3, {.padding = 1}),
-        second(*this, "conv2", channels.at(0), channels.at(1), 3, {.padding = 1}),
-        out(*this, "out", channels.at(1) * 49, 10) {}
-  nn::Conv2d<S> first;
-  nn::Conv2d<S> second;
-  nn::Linear<S> out;
-  nn::MaxPool2d pool{2};
-
-  auto operator()(const nn::Input<S>& x) const {
-    const auto half = pool(relu(first(reshape(x, {-1, 1, 28, 28}))));
-    return out(nn::Flatten{}(pool(relu(second(half)))));
-  }
-};
-
-json cnn_case() {
-  for (const json& one : halfstep::test::parity_cases("training.json"))
-    if (one.at("model") == "cnn") return one;
-  throw std::runtime_error("training.json has no cnn");
-}
-
-template <class Policy>
-std::vector<double> losses(const json& one) {
-  using S = halfstep::Setup<Policy>;
-  Cnn<S> model(one.at("channels").get<std::vector<Index>>());
-  EXPECT_EQ(model.store()->count(), one.at("parameters").size());
-  halfstep::test::start(*model.store(), one.at("bound").get<double>());
-  EXPECT_EQ(one.at("optimizer"), "SGD");
-  EXPECT_TRUE(one.at("clip_norm").is_null());
-  const json& settings = one.at("settings");
-  halfstep::test::expect_only(settings, {"lr", "momentum"});
-  Trainer trainer(
-      model, optim::SGD{.learning_rate = settings.at("lr"), .momentum = settings.at("momentum")});
-  std::vector<double> result;
-  const auto steps = static_cast<Index>(one.at("loss_float64").size());
-  for (Index i = 0; i < steps; ++i)
-    result.push_back(trainer
-                         .step(halfstep::test::batch_of<S>(i, one.at("batch").get<Index>()),
-                               [](const auto& model, const auto& batch) {
-                                 return cross_entropy(model(batch.x), batch.y);
-                               })
-                         .loss());
-  return result;
-}
+using B = backend::Default;
 
 TEST(CnnTrainingParity, Fp32FollowsPytorchsFp64LossesAtEveryStep) {
-  const json one = cnn_case();
-  const double ours = halfstep::test::distance(losses<Fp32>(one), one.at("loss_float64"));
-  testing::Test::RecordProperty("distance", std::to_string(ours));
-  EXPECT_LE(ours, 1e-3);
+  expect_fp32_cnn_follows_fp64<B>();
 }
-
-// A mixed run may stray twice as far from FP64 as PyTorch's BF16 autocast does.
-template <class Policy>
-void expect_within_autocast() {
-  const json one = cnn_case();
-  const json& exact = one.at("loss_float64");
-  const double autocast =
-      halfstep::test::distance(one.at("loss_autocast_bfloat16").get<std::vector<double>>(), exact);
-  const double ours = halfstep::test::distance(losses<Policy>(one), exact);
-  testing::Test::RecordProperty("distance", std::to_string(ours));
-  EXPECT_LE(ours, 2 * autocast) << "autocast strays by " << autocast;
+TEST(CnnTrainingParity, MixedBf16StaysAsNearAsAutocast) {
+  expect_cnn_within_autocast<MixedBf16, B>();
 }
-TEST(CnnTrainingParity, MixedBf16StaysAsNearAsAutocast) { expect_within_autocast<MixedBf16>(); }
-TEST(CnnTrainingParity, MixedFp16StaysAsNearAsAutocast) { expect_within_autocast<MixedFp16>(); }
+TEST(CnnTrainingParity, MixedFp16StaysAsNearAsAutocast) {
+  expect_cnn_within_autocast<MixedFp16, B>();
+}
 
 }  // namespace
+}  // namespace halfstep::test

@@ -1,144 +1,15 @@
-#include <halfstep/autograd/activation.hpp>
-#include <halfstep/autograd/cross_entropy.hpp>
 #include <halfstep/backend/default.hpp>
-#include <halfstep/nn/linear.hpp>
-#include <halfstep/optim/adamw.hpp>
-#include <halfstep/optim/sgd.hpp>
-#include <halfstep/train/trainer.hpp>
 
-#include <gtest/gtest.h>
+#include "training_losses.hpp"
 
-#include <app/char_gpt/gpt.hpp>
-#include <app/text.hpp>
-
-#include "support/training_parity.hpp"
-
+namespace halfstep::test {
 namespace {
 
-using namespace halfstep;
-using halfstep::test::batch_of;
-using halfstep::test::distance;
-using halfstep::test::start;
-using nlohmann::json;
+using B = backend::Default;
 
-template <class S>
-struct Mlp : nn::Module<S> {
-  explicit Mlp(Index width) : hidden(*this, "hidden", 784, width), out(*this, "out", width, 10) {}
-  nn::Linear<S> hidden;
-  nn::Linear<S> out;
-  auto operator()(const nn::Input<S>& x) const { return out(relu(hidden(x))); }
-};
-
-const app::CharacterText& text() {
-  static const auto all = app::CharacterText::read(
-      (halfstep::test::example_data() / "tinyshakespeare/input.txt").string());
-  return all;
-}
-/// Row b of batch i starts at character (i batch + b) context.
-template <class S>
-app::TokenBatch<S> tokens_of(Index number, Index rows, Index context) {
-  std::vector<std::size_t> starts;
-  for (Index row = 0; row < rows; ++row)
-    starts.push_back(static_cast<std::size_t>((number * rows + row) * context));
-  return app::token_batch<S>(text().training(), starts, context);
-}
-
-/// The loss before each step.
-template <class Model, class Rule, class BatchOf, class Loss>
-std::vector<double> train(Model& model, const json& one, const Rule& rule, const BatchOf& batch,
-                          const Loss& loss) {
-  EXPECT_EQ(model.store()->count(), one.at("parameters").size());
-  start(*model.store(), one.at("bound").get<double>());
-  TrainerSettings settings;
-  if (!one.at("clip_norm").is_null()) settings.clip_norm = one.at("clip_norm").get<double>();
-  Trainer trainer(model, rule, settings);
-  std::vector<double> result;
-  const auto steps = static_cast<Index>(one.at("loss_float64").size());
-  for (Index i = 0; i < steps; ++i) result.push_back(trainer.step(batch(i), loss).loss());
-  return result;
-}
-
-template <class Policy, class Rule>
-std::vector<double> losses(const json& one, const Rule& rule) {
-  using S = halfstep::Setup<Policy>;
-  const Index rows = one.at("batch").get<Index>();
-  if (one.at("model") == "gpt") {
-    if constexpr (!std::is_same_v<Rule, optim::AdamW>) {
-      throw std::runtime_error("a GPT is compiled with AdamW alone");
-    } else {
-      const auto extent = [&](const char* name) { return one.at(name).get<Index>(); };
-      app::Gpt<S> model({.vocabulary = text().vocabulary(),
-                         .layers = extent("layers"),
-                         .heads = extent("heads"),
-                         .width = extent("width"),
-                         .context = extent("context")});
-      const auto batch = [&](Index i) { return tokens_of<S>(i, rows, extent("context")); };
-      return train(model, one, rule, batch, app::next_token_loss);
-    }
-  }
-  Mlp<S> model(one.at("hidden").get<Index>());
-  const auto batch = [&](Index i) { return batch_of<S>(i, rows); };
-  return train(model, one, rule, batch, [](const auto& model, const auto& batch) {
-    return cross_entropy(model(batch.x), batch.y);
-  });
-}
-template <class Policy>
-std::vector<double> losses(const json& one) {
-  const json& settings = one.at("settings");
-  const std::string name = one.at("optimizer");
-  if (name == "SGD") {
-    halfstep::test::expect_only(settings, {"lr", "momentum"});
-    return losses<Policy>(
-        one, optim::SGD{.learning_rate = settings.at("lr"), .momentum = settings.at("momentum")});
-  }
-  if (name == "AdamW") {
-    halfstep::test::expect_only(settings, {"lr", "betas", "weight_decay"});
-    optim::AdamW rule{.learning_rate = settings.at("lr"),
-                      .weight_decay = settings.at("weight_decay")};
-    if (settings.contains("betas")) {
-      rule.beta1 = settings.at("betas").at(0);
-      rule.beta2 = settings.at("betas").at(1);
-    }
-    return losses<Policy>(one, rule);
-  }
-  throw std::runtime_error("the test does not know the rule " + name);
-}
-
-template <class Check>
-void for_each_model(const Check& check) {
-  int ran = 0;
-  for (const json& one : halfstep::test::parity_cases("training.json")) {
-    const std::string model = one.at("model");
-    if (model == "cnn") continue;  // parity_cnn_test.cpp
-    ASSERT_TRUE(model == "mlp" || model == "gpt") << model << " is not built";
-    SCOPED_TRACE(model + " " + one.at("parameters").at(0).dump() + " " +
-                 one.at("optimizer").dump());
-    check(one);
-    ++ran;
-  }
-  EXPECT_GT(ran, 0);
-}
-
-TEST(TrainingParity, Fp32FollowsPytorchsFp64LossesAtEveryStep) {
-  for_each_model([](const json& one) {
-    EXPECT_LE(distance(losses<Fp32>(one), one.at("loss_float64")),
-              one.at("model") == "mlp" ? 1e-4 : 1e-3);
-  });
-}
-
-// A mixed run may stray twice as far from FP64 as PyTorch's BF16 autocast does, or 0.03.
-template <class Policy>
-void expect_within_autocast() {
-  for_each_model([](const json& one) {
-    const json& exact = one.at("loss_float64");
-    const double autocast =
-        distance(one.at("loss_autocast_bfloat16").get<std::vector<double>>(), exact);
-    const double ours = distance(losses<Policy>(one), exact);
-    EXPECT_LE(ours, std::max(2 * autocast, 0.03)) << "autocast strays by " << autocast;
-    testing::Test::RecordProperty("distance", std::to_string(ours));
-  });
-}
-TEST(TrainingParity, MixedBf16StaysAsNearAsAutocast) { expect_within_autocast<MixedBf16>(); }
-TEST(TrainingParity, MixedFp16StaysAsNearAsAutocast) { expect_within_autocast<MixedFp16>(); }
+TEST(TrainingParity, Fp32FollowsPytorchsFp64LossesAtEveryStep) { expect_fp32_follows_fp64<B>(); }
+TEST(TrainingParity, MixedBf16StaysAsNearAsAutocast) { expect_within_autocast<MixedBf16, B>(); }
+TEST(TrainingParity, MixedFp16StaysAsNearAsAutocast) { expect_within_autocast<MixedFp16, B>(); }
 
 }  // namespace
+}  // namespace halfstep::test

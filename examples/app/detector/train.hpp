@@ -54,7 +54,9 @@ TrainingResult train_detector(const Run<Setup>& run, const DetectorPlan& plan,
       plan.warm_up,
       halfstep::optim::Cosine{.steps = std::max<std::int64_t>(1, plan.steps - plan.warm_up),
                               .floor = 0.01}};
-  halfstep::Trainer trainer(model, rule, {.decay_vectors = false}, schedule, run.scaling);
+  // The loss reads logits on the host to choose the negatives: no step can be noted first.
+  halfstep::Trainer trainer(model, rule, {.decay_vectors = false, .graph = false}, schedule,
+                            run.scaling);
   const std::vector<Box> anchors = Detector<Setup>::anchors();
   halfstep::RandomStream random(run.seed());
   const std::int64_t between = std::max<std::int64_t>(1, plan.steps / 4);

@@ -48,8 +48,8 @@ inline double attention_scale(const AttentionSettings& settings, Index width) {
 /// @return  as q
 /// @throws ShapeError  the extents do not fit each other
 /// @numerics  scores, softmax and sums in the compute type, FP32 for 16-bit storage; one rounding,
-///            at the store. A backend that multiplies BF16 as it is also rounds probabilities and
-///            their gradients to BF16, for their products alone.
+///            at the store. A backend that multiplies 16-bit numbers as they are also rounds
+///            probabilities and their gradients to them, for their products alone.
 template <class S, class B>
 Variable<S, B> attention(const Variable<S, B>& q, const Variable<S, B>& k, const Variable<S, B>& v,
                          const AttentionSettings& settings = {}) {

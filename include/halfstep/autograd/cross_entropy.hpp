@@ -15,10 +15,15 @@ struct CountTargets {
   Index rows;
   std::int32_t ignored;
   Scalar* weight;
+  HALFSTEP_HOST_DEVICE Index parts() const { return rows; }
+  HALFSTEP_HOST_DEVICE Index part(Index row) const { return target[row] != ignored ? 1 : 0; }
+  HALFSTEP_HOST_DEVICE void finish(Index count) const {
+    *weight = count == 0 ? Scalar(0) : Scalar(1) / static_cast<Scalar>(count);
+  }
   HALFSTEP_HOST_DEVICE void operator()() const {
     Index count = 0;
-    for (Index row = 0; row < rows; ++row) count += target[row] != ignored ? 1 : 0;
-    *weight = count == 0 ? Scalar(0) : Scalar(1) / static_cast<Scalar>(count);
+    for (Index row = 0; row < rows; ++row) count += part(row);
+    finish(count);
   }
 };
 

@@ -72,7 +72,7 @@ Variable<S, B> feed_forward(const Variable<S, B>& x, const Variable<S, B>& in_we
   Tensor hidden(Shape{rows, hidden_units}), before;
   GemmProblem p{.m = rows, .n = hidden_units, .k = in, .transpose_b = true};
   if (activation == HiddenActivation::gelu_tanh) {
-    before = Tensor(hidden.shape());
+    if (wanted) before = Tensor(hidden.shape());
     B::template gemm_gelu<Sum>(p, x.value().data(), in_weight.value().data(), hidden.data(),
                                autograd::data_or_null(in_bias), before.data());
   } else {
@@ -97,11 +97,7 @@ Variable<S, B> feed_forward(const Variable<S, B>& x, const Variable<S, B>& in_we
           autograd::Slot<S, B>* to_in_bias, autograd::Slot<S, B>* to_out_weight,
           autograd::Slot<S, B>* to_out_bias) mutable {
         const auto [rows, in, hidden_units, out] = extents;
-        if (to_out_weight != nullptr)  // [rows, out]^T [rows, hidden]
-          autograd::product_into<Sum, S, B>(
-              {.m = out, .n = hidden_units, .k = rows, .transpose_a = true}, g, hidden,
-              to_out_weight->destination());
-        if (to_out_bias != nullptr) autograd::pass_on(*to_out_bias, g);
+        autograd::weight_and_bias_gradients<Sum>(rows, g, hidden, to_out_weight, to_out_bias);
         if (to_x == nullptr && to_in_weight == nullptr && to_in_bias == nullptr) return;
 
         // The gradient of what the activation is taken of: [rows, out] [out, hidden]. GELU's hidden
@@ -126,10 +122,8 @@ Variable<S, B> feed_forward(const Variable<S, B>& x, const Variable<S, B>& in_we
                                               add_to_bias);
         g = before = hidden = Tensor();
 
-        if (to_in_weight != nullptr)  // [rows, hidden]^T [rows, in]
-          autograd::product_into<Sum, S, B>(
-              {.m = hidden_units, .n = in, .k = rows, .transpose_a = true}, slope, x,
-              to_in_weight->destination());
+        autograd::Slot<S, B>* const bias_is_done = nullptr;
+        autograd::weight_and_bias_gradients<Sum>(rows, slope, x, to_in_weight, bias_is_done);
         if (to_x != nullptr)  // [rows, hidden] [hidden, in]
           autograd::product_into<Sum, S, B>({.m = rows, .n = in, .k = hidden_units}, slope,
                                             in_weight, to_x->destination());

@@ -53,22 +53,10 @@ Variable<S, B> linear(const Variable<S, B>& x, const Variable<S, B>& weight,
                               in(g.read()), in(result.view()));
           g = std::move(masked);
         }
-        GemmProblem p;
-        if (to_x != nullptr) {  // [m, n] [n, k]
-          p.m = m, p.n = k, p.k = n;
-          autograd::product_into<Sum, S, B>(p, g, weight, to_x->destination());
-        }
-        if (to_weight != nullptr) {  // [m, n]^T [m, k]
-          p.m = n, p.n = k, p.k = m;
-          p.transpose_a = true;
-          autograd::product_into<Sum, S, B>(p, g, x, to_weight->destination());
-        }
-        if (to_bias != nullptr) {
-          const auto to = to_bias->destination();
-          const ReduceProblem columns{.reduced = m, .inner = n, .accumulate = to.accumulate};
-          B::template reduce<Reduction::sum>(columns, formulas::Identity{}, to.view.data(),
-                                             g.read().data());
-        }
+        if (to_x != nullptr)  // [m, n] [n, k]
+          autograd::product_into<Sum, S, B>({.m = m, .n = k, .k = n}, g, weight,
+                                            to_x->destination());
+        autograd::weight_and_bias_gradients<Sum>(m, g, x, to_weight, to_bias);
       },
       x, weight, bias);
 }

@@ -26,6 +26,30 @@ void product_into(GemmProblem problem, const TensorOf<S, B>& a, const TensorOf<S
                             static_cast<const S*>(nullptr));
 }
 
+/// The gradients of a weight [out, in] and of a bias [out] from those of y = x weight^T + bias:
+/// g^T x, and the sums of g's columns. A null pointer wants none.
+///
+/// @param rows  of g [rows, out] and x [rows, in]
+template <class Compute, class S, class B>
+void weight_and_bias_gradients(Index rows, const TensorOf<S, B>& g, const TensorOf<S, B>& x,
+                               Slot<S, B>* to_weight, Slot<S, B>* to_bias) {
+  GemmProblem p{.m = g.size() / rows, .n = x.size() / rows, .k = rows, .transpose_a = true};
+  if (to_weight != nullptr && to_bias != nullptr) {
+    const auto weight = to_weight->destination();
+    const auto bias = to_bias->destination();
+    p.beta = weight.accumulate ? 1.0f : 0.0f;
+    B::template gemm_bias_gradient<Compute>(p, g.read().data(), x.read().data(), weight.view.data(),
+                                            bias.view.data(), bias.accumulate);
+  } else if (to_weight != nullptr) {
+    product_into<Compute, S, B>(p, g, x, to_weight->destination());
+  } else if (to_bias != nullptr) {
+    const auto to = to_bias->destination();
+    const ReduceProblem columns{.reduced = rows, .inner = p.m, .accumulate = to.accumulate};
+    B::template reduce<Reduction::sum>(columns, formulas::Identity{}, to.view.data(),
+                                       g.read().data());
+  }
+}
+
 /// The extents of op(a) op(b); a batch of each, or b one matrix for all rows of a.
 /// @throws ShapeError  they do not fit
 template <class S, class B>

@@ -19,9 +19,9 @@ struct SeparateEpilogues {
   template <class Compute, class T>
   static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
                         T* before) {
-    B::template gemm<Compute>(p, a, b, before, bias);
-    B::for_each_element(p.batch * p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c},
-                        In<T>{before});
+    T* const sums = before == nullptr ? c : before;
+    B::template gemm<Compute>(p, a, b, sums, bias);
+    finish_gelu(p, sums, c);
   }
 
   template <class Compute, class T>
@@ -36,17 +36,42 @@ struct SeparateEpilogues {
     gemm_backward<Compute, formulas::Relu>(p, a, b, c, after, bias_gradient, add_to_bias);
   }
 
+  template <class Compute, class In, class Out>
+  static void gemm_bias_gradient(const GemmProblem& p, const In* a, const In* b, Out* c,
+                                 Out* bias_gradient, bool add_to_bias) {
+    B::template gemm<Compute>(p, a, b, c, static_cast<const In*>(nullptr));
+    finish_bias_gradient(p, a, bias_gradient, add_to_bias);
+  }
+
+  /// What follows the product in gemm_bias_gradient: sums[i] (+)= the sum of op(a)'s row i.
+  template <class In, class Out>
+  static void finish_bias_gradient(const GemmProblem& p, const In* a, Out* sums, bool add) {
+    ReduceProblem rows{.outer = p.m, .reduced = p.k, .accumulate = add};
+    if (p.transpose_a) rows = {.reduced = p.k, .inner = p.m, .accumulate = add};
+    B::template reduce<Reduction::sum>(rows, formulas::Identity{}, sums, a);
+  }
+  /// What follows the product in gemm_gelu: c = gelu(before).
+  template <class T>
+  static void finish_gelu(const GemmProblem& p, const T* before, T* c) {
+    B::for_each_element(p.m * p.n, ValuePass<formulas::GeluTanh>{}, Out<T>{c}, In<T>{before});
+  }
+  /// What follows the product in a backward pass: c *= the slope of `Formula`, and c's sums.
+  template <class Formula, class T>
+  static void finish_backward(const GemmProblem& p, T* c, const T* saved, T* bias_gradient,
+                              bool add_to_bias) {
+    B::for_each_element(p.m * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
+    if (bias_gradient == nullptr) return;
+    const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add_to_bias};
+    B::template reduce<Reduction::sum>(columns, formulas::Identity{}, bias_gradient,
+                                       static_cast<const T*>(c));
+  }
+
  private:
   template <class Compute, class Formula, class T>
   static void gemm_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* saved,
                             T* bias_gradient, bool add_to_bias) {
-    const Index rows = p.batch * p.m;
     B::template gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
-    B::for_each_element(rows * p.n, GradientPass<Formula>{}, Out<T>{c}, In<T>{c}, In<T>{saved});
-    if (bias_gradient == nullptr) return;
-    const ReduceProblem columns{.reduced = rows, .inner = p.n, .accumulate = add_to_bias};
-    B::template reduce<Reduction::sum>(columns, formulas::Identity{}, bias_gradient,
-                                       static_cast<const T*>(c));
+    finish_backward<Formula>(p, c, saved, bias_gradient, add_to_bias);
   }
 };
 

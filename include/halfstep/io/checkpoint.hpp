@@ -15,8 +15,14 @@ namespace halfstep::inline HALFSTEP_ABI::io {
 // `visit_state(visitor)` shows, which calls visitor(name, tensor) with tensors that share the
 // holder's memory. Trainer has it; so have Optimizer, LossScaler and Average, for those who hold
 // them themselves.
+//
+// A tensor whose name begins with "optional/" is what a run can do without: how a machine does its
+// work best, say. A file may lack it, have it in other extents, which the holder's tensor then
+// takes, or have one that this run does not keep.
 
 namespace detail {
+
+inline bool is_optional(std::string_view name) { return name.starts_with("optional/"); }
 
 inline constexpr std::string_view checkpoint_format = "halfstep checkpoint";
 inline constexpr std::string_view checkpoint_version = "1";
@@ -85,9 +91,11 @@ void load_checkpoint(Holder& holder, const std::string& path) {
   detail::require_checkpoint(file, path);
   std::set<std::string> known;
   holder.visit_state([&]<class T, class D>(const std::string& name, const Tensor<T, D>& tensor) {
+    const bool optional = detail::is_optional(name);
+    if (optional && file.find(name) == nullptr) return;
     const SafetensorsEntry& entry = file.at(name);
     constexpr std::string_view dtype = detail::checkpoint_dtype<T>();
-    if (!(entry.shape == tensor.shape()) || entry.dtype != dtype)
+    if (!(optional || entry.shape == tensor.shape()) || entry.dtype != dtype)
       fail<ShapeError>("load_checkpoint: ", path, ": '", name, "' is ", entry.dtype, " ",
                        entry.shape, " and must be ", dtype, " ", tensor.shape(),
                        "; load into the same model, precision and rule, and change precision with ",
@@ -95,14 +103,18 @@ void load_checkpoint(Holder& holder, const std::string& path) {
     known.insert(name);
   });
   for (const SafetensorsEntry& entry : file.entries())
-    if (!known.contains(entry.name))
+    if (!known.contains(entry.name) && !detail::is_optional(entry.name))
       fail<IoError>("load_checkpoint: ", path, " has '", entry.name,
                     "', which this run does not keep; load into the same model, precision, rule ",
                     "and wrapper");
   holder.visit_state([&]<class T, class D>(const std::string& name, Tensor<T, D>& tensor) {
-    std::vector<T> values(static_cast<std::size_t>(tensor.size()));
+    const bool optional = detail::is_optional(name);
+    if (optional && file.find(name) == nullptr) return;
     const SafetensorsEntry& entry = file.at(name);
-    std::memcpy(static_cast<void*>(values.data()), entry.bytes.data(), entry.bytes.size());
+    if (optional && !(entry.shape == tensor.shape())) tensor = Tensor<T, D>(entry.shape);
+    std::vector<T> values(static_cast<std::size_t>(tensor.size()));
+    if (!values.empty())
+      std::memcpy(static_cast<void*>(values.data()), entry.bytes.data(), entry.bytes.size());
     B::upload(std::span<const T>(values), tensor.data());
   });
 }

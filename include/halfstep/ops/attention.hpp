@@ -19,7 +19,7 @@ struct HeadStrides {
   static HeadStrides in_rows(Index time, Index row, Index width) {
     return {time * row, width, row};
   }
-  Index operator()(Index in_batch, Index in_head) const {
+  HALFSTEP_HOST_DEVICE Index operator()(Index in_batch, Index in_head) const {
     return in_batch * batch + in_head * head;
   }
 };
@@ -41,7 +41,7 @@ struct AttentionProblem {
   HeadStrides y{};
 
   /// How many keys query i sees.
-  Index seen(Index i) const { return causal && i + 1 < keys ? i + 1 : keys; }
+  HALFSTEP_HOST_DEVICE Index seen(Index i) const { return causal && i + 1 < keys ? i + 1 : keys; }
 };
 
 /// Where attention's gradients go, each laid out as its input; a null pointer is not wanted.

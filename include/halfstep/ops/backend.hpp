@@ -60,6 +60,14 @@ struct StridedCopy {
   bool accumulate = false;
 };
 
+/// A functor for `once` that counts over many parts, which a device may share among threads.
+template <class F>
+concept CountsParts = requires(const F& f, Index i) {
+  { f.parts() } -> std::same_as<Index>;
+  { f.part(i) } -> std::same_as<Index>;
+  f.finish(i);
+};
+
 /// What runs operations on the tensors of a device. A backend is a class without state; it offers
 /// these static functions, whose callers have checked shapes (T, In, Out: storage types):
 ///
@@ -68,13 +76,17 @@ struct StridedCopy {
 ///   gemm<Compute>(const GemmProblem&, const In* a, const In* b, Out* c, const Bias* bias)
 ///       bias: [n], added to every row, or a null pointer of In's type
 ///   gemm_gelu<Compute>(problem, const T* a, const T* b, T* c, const T* bias, T* before)
-///       before = op(a) op(b) + bias; c = its GELU, the tanh form
+///       before = op(a) op(b) + bias; c = its GELU, the tanh form. bias and before may be null.
+///       Of this and the next three the batch is 1, and beta 0 but in the last
 ///   gemm_gelu_backward<Compute>(problem, const T* a, const T* b, T* c, const T* before,
 ///                               T* bias_gradient, bool add_to_bias)
 ///       c = gelu'(before) (op(a) op(b)); bias_gradient [n] = (or +=) c summed over its rows, or
 ///       null
 ///   gemm_relu_backward<Compute>(problem, a, b, c, const T* after, bias_gradient, add_to_bias)
-///       the same with relu's derivative, 1 where `after` > 0; see separate_epilogues.hpp for all 3
+///       the same with relu's derivative, 1 where `after` > 0
+///   gemm_bias_gradient<Compute>(problem, const In* a, const In* b, Out* c, Out* bias_gradient,
+///                               bool add_to_bias)
+///       the product, beta as it says; bias_gradient [m] = (or +=) the sums of op(a)'s rows
 ///   convolve<Compute>(const ConvolutionProblem&, const S* x, const S* weight, const S* bias, S* y,
 ///                     bool accumulate)      bias: [filters] or null; products as has_gemm says
 ///   convolve_transposed<Compute>(problem, const S* y, weight, const S* bias, S* x, accumulate)
@@ -129,7 +141,8 @@ struct StridedCopy {
 ///       one read: adds to the sum of squares, raises the flag; see finite_check.hpp
 ///   count_exponents(Index n, const T* x, const ExponentScale&, ExponentCounts* into)
 ///       one read: adds how many numbers have which exponent; see exponent_counts.hpp
-///   once(const F& f)               runs f() on the device, in order with everything else
+///   once(const F& f)               runs f() on the device, in order with everything else; where f
+///       CountsParts, f.finish(sum over i in [0, f.parts()) of f.part(i)), which is the same
 ///   upload(std::span<const T> from, T* to), download(const T* from, std::span<T> to)
 ///       download waits; upload may not (the source is copied first)
 ///   copy(Index n, const T* from, T* to)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <halfstep/autograd/continue_from.hpp>
+#include <halfstep/backend/deterministic_scope.hpp>
 #include <halfstep/data/loader_position.hpp>
 #include <halfstep/optim/clip_norm.hpp>
 #include <halfstep/optim/continue_optimizer.hpp>
@@ -40,6 +41,9 @@ struct TrainerSettings {
   /// Whether a backend that has graphs (CUDA's) runs a step as one launch. The step's body still
   /// runs each time; it may not read values of the device, and what it does is noted first.
   bool graph = true;
+  /// Whether a backend that races the ways to do something takes the first one instead: the same
+  /// bits in every process on the same machine, without a table of plans.
+  bool deterministic = false;
 };
 
 /// Trains a model: forward, backward, loss scaling, clipping and the update, as the model's
@@ -164,6 +168,9 @@ class Trainer {
     visitor(std::string("data/place"), place);
     Backend::download(std::as_const(place).data(), std::span<std::int64_t>(after));
     place_ = {after[0], after[1]};
+    // How the backend does its products here: with another choice their last bits differ.
+    if constexpr (requires { Backend::visit_plans(visitor); })
+      Backend::visit_plans(under("optional/plans/"));
   }
 
   /// Where in the data training goes on: the place after the last step's batch, for
@@ -230,6 +237,7 @@ class Trainer {
 
   template <class Step>
   StepReport<Backend> watched(const Step& step) {
+    const backend::DeterministicScope deterministic(settings_.deterministic);
     const auto run = [&] { return runner_.run(settings_.graph, step); };
     StepReport<Backend> report = telemetry_ == nullptr
                                      ? run()
@@ -246,6 +254,7 @@ class Trainer {
     if (settings_.clip_norm > 0.0) optim::clip_norm(gradients, settings_.clip_norm);
     StepReport<Backend> report = scaler_.step(optimizer_, std::move(gradients));
     scaler_.update();
+    watch_.ask(scaler_);
     return report;
   }
 

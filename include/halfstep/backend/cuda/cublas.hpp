@@ -5,6 +5,7 @@
 #include <halfstep/backend/cuda/cudnn.hpp>
 #endif
 #include <halfstep/backend/cuda/mailbox.hpp>
+#include <halfstep/backend/cuda/matmul.hpp>
 #include <halfstep/backend/cuda/products.hpp>
 #include <halfstep/backend/cuda/queue.hpp>
 #include <halfstep/backend/cuda/upload_runtime.hpp>
@@ -20,16 +21,17 @@ namespace halfstep::inline HALFSTEP_ABI {
 namespace backend {
 
 namespace cuda {
+using CublasProducts = Products<Queue, MatmulRuntime>;
 #if defined(HALFSTEP_CUDNN)
-using Operations = LibraryConvolutions<grid::Operations<Queue, Products>, Cudnn>;
+using Operations = LibraryConvolutions<grid::Operations<Queue, CublasProducts>, Cudnn>;
 #else
-using Operations = grid::Operations<Queue, Products>;
+using Operations = grid::Operations<Queue, CublasProducts>;
 #endif
 }  // namespace cuda
 
 /// NVIDIA GPUs: products on tensor cores through cuBLASLt, convolutions through cuDNN where the
 /// target halfstep::cudnn is linked and it is faster, all else in own kernels.
-struct Cublas : cuda::Operations, cuda::Products {
+struct Cublas : cuda::Operations, cuda::CublasProducts {
   static constexpr std::string_view name = "cuda";
   using Uploader = cuda::Uploader<cuda::UploadRuntime>;
   static Mailbox mailbox() { return cuda::mailbox(); }
@@ -45,7 +47,7 @@ struct Cublas : cuda::Operations, cuda::Products {
   /// Waits.
   template <class Visitor>
   static void visit_plans(Visitor&& visitor) {
-    cuda::visit_plans<Cublas>(cuda::matmul_plans(), visitor);
+    cuda::visit_plans<Cublas>(Plans::shared(), visitor);
 #if defined(HALFSTEP_CUDNN)
     cuda::visit_plans<Cublas>(cuda::ConvolutionRace<cuda::Cudnn>::shared(), visitor,
                               "machine_of_convolutions", "convolutions");

@@ -64,42 +64,51 @@ class DeviceBlock {
     return other;
   }
 
-  // A WarpTile of 16-bit numbers is four registers, each of two neighbours of a row: those of the
-  // upper and lower left 8 x 8 matrix, then of the right ones. Lane l of ldmatrix names row l % 8
-  // of matrix l / 8, whichever lanes receive it.
+  static __device__ float exp2(float x) {
+    asm("ex2.approx.ftz.f32 %0, %0;" : "+f"(x));
+    return x;
+  }
+
   template <class T>
-  __device__ void load(PerThread<grid::WarpTile<T>>& to, const T* from, int step, int pitch) {
-    const int lane = static_cast<int>(threadIdx.x) % 32;
-    const unsigned address = shared_address(from, step, lane % 16 * pitch + lane / 16 * 8);
+  __device__ void load_left(PerThread<grid::WarpTile<T>>& to, const T* from, int step, int pitch) {
+    using Tile = grid::WarpTile<T>;
+    const int lane = lane_of_warp(), warp = static_cast<int>(threadIdx.x) / 32;
     std::uint32_t words[4];
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
-                 : "r"(address));
+    load_matrices(from + warp * step + Tile::named_row(lane) * pitch + Tile::named_column(lane),
+                  words);
     unpack(words, to.value_);
   }
   template <class T>
-  __device__ void load_transposed(PerThread<grid::WarpTile<T>>& to, const T* from, int step,
-                                  int pitch) {
-    // Transposed, what stands in the upper right goes to the lower left.
-    const int lane = static_cast<int>(threadIdx.x) % 32;
-    const unsigned address =
-        shared_address(from, step, (lane % 8 + lane / 16 * 8) * pitch + lane / 8 % 2 * 8);
+  __device__ void load_right(PerThread<grid::WarpTile<T>>& to, const T* from, int pitch) {
+    using Tile = grid::WarpTile<T>;
+    const int lane = lane_of_warp();
+    std::uint32_t words[4];
+    load_matrices(from + Tile::named_right_row(lane) * pitch + Tile::named_right_column(lane),
+                  words);
+    unpack_right(words, to.value_);
+  }
+  template <class T>
+  __device__ void load_right_transposed(PerThread<grid::WarpTile<T>>& to, const T* from,
+                                        int pitch) {
+    using Tile = grid::WarpTile<T>;
+    const int lane = lane_of_warp();
+    const T* const row = from + Tile::named_row(lane) * pitch + Tile::named_column(lane);
     std::uint32_t words[4];
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                  : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
-                 : "r"(address));
-    unpack(words, to.value_);
+                 : "r"(shared_address(row)));
+    unpack_right(words, to.value_);
   }
   template <class T>
   __device__ void multiply_add(PerThread<grid::WarpTile<float>>& c,
-                               const PerThread<grid::WarpTile<T>>& a,
-                               const PerThread<grid::WarpTile<T>>& b) {
-    std::uint32_t left[4], right[4];
-    pack(a.value_, left);
-    pack(b.value_, right);
+                               const PerThread<grid::WarpTile<T>>& left,
+                               const PerThread<grid::WarpTile<T>>& right) {
+    std::uint32_t a[4], b[4];
+    pack(left.value_, a);
+    pack(right.value_, b);
     // The rows of b that its upper and its lower matrices hold are c's left and right columns.
-    multiply_add<T>(c.value_.of, left, right[0], right[2]);
-    multiply_add<T>(c.value_.of + 4, left, right[1], right[3]);
+    multiply_add<T>(c.value_.of, a, b[0], b[2]);
+    multiply_add<T>(c.value_.of + 4, a, b[1], b[3]);
   }
   template <class T>
   __device__ void round(const PerThread<grid::WarpTile<float>>& from,
@@ -112,16 +121,27 @@ class DeviceBlock {
   }
 
  private:
-  template <class T>
-  static __device__ unsigned shared_address(const T* from, int step, int offset) {
-    const int warp = static_cast<int>(threadIdx.x) / 32;
-    return static_cast<unsigned>(__cvta_generic_to_shared(from + warp * step + offset));
+  static __device__ int lane_of_warp() { return static_cast<int>(threadIdx.x) % 32; }
+  static __device__ unsigned shared_address(const void* memory) {
+    return static_cast<unsigned>(__cvta_generic_to_shared(memory));
+  }
+  static __device__ void load_matrices(const void* row, std::uint32_t (&words)[4]) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(shared_address(row)));
   }
   template <class T>
   static __device__ void unpack(const std::uint32_t (&words)[4], grid::WarpTile<T>& tile) {
 #pragma unroll
     for (int e = 0; e < 8; ++e)
       tile.of[e] = T::from_bits(static_cast<std::uint16_t>(words[e / 2] >> (e % 2 * 16)));
+  }
+  template <class T>
+  static __device__ void unpack_right(const std::uint32_t (&words)[4], grid::WarpTile<T>& tile) {
+    std::uint32_t ordered[4];
+#pragma unroll
+    for (int n = 0; n < 4; ++n) ordered[grid::WarpTile<T>::right_register(n)] = words[n];
+    unpack(ordered, tile);
   }
   template <class T>
   static __device__ void pack(const grid::WarpTile<T>& tile, std::uint32_t (&words)[4]) {

@@ -61,8 +61,22 @@ struct MatmulRuntime {
     static_cast<void>(cudaGetLastError());  // the next call must not find it
     return false;
   }
-  /// What a race runs is not noted, and comes after what was.
-  using Race = grid::Enqueue<cudaStream_t>::AtOnce;
+  class Race {
+   public:
+    /// @throws BackendError  the stream is being captured: a graph must hold no race
+    Race() {
+      cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+      check(cudaStreamIsCapturing(Stream::shared().get(), &status), "cudaStreamIsCapturing");
+      if (status != cudaStreamCaptureStatusNone)
+        fail<BackendError>(
+            "a product of a new shape needs a race of cuBLASLt's algorithms, and a stream that is ",
+            "being captured cannot run one: run the step once before it is captured, or with ",
+            "backend::DeterministicScope");
+    }
+
+   private:
+    grid::Enqueue<cudaStream_t>::AtOnce at_once_;
+  };
   template <class F>
   static double elapsed(const F& f) {
     Event start, stop;
@@ -78,14 +92,16 @@ struct MatmulRuntime {
     Queue::clear(memory.size(), memory.data());
     return memory;
   }
+  /// @throws PrecisionError  BF16 on a GPU that is older than Ampere
+  static void require(MatmulNumber number) {
+    const int architecture = Stream::shared().architecture();
+    if (number == MatmulNumber::bfloat16 && architecture < 80)
+      fail<PrecisionError>("this GPU multiplies no BF16: its compute capability is ",
+                           architecture / 10, ".", architecture % 10,
+                           " and 8.0 is needed; choose MixedFp16");
+  }
   static std::string machine() { return Library::machine(); }
 };
-
-/// The plans of the process.
-inline MatmulPlans<MatmulRuntime>& matmul_plans() {
-  static auto* const plans = new MatmulPlans<MatmulRuntime>;
-  return *plans;
-}
 
 }  // namespace halfstep::inline HALFSTEP_ABI::backend::cuda
 #endif

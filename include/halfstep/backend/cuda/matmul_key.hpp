@@ -15,7 +15,7 @@ enum class MatmulSum : std::uint8_t { float32, tf32, float64 };
 /// What a product does on its way out besides alpha op(A) op(B) + beta C.
 enum class Epilogue : std::uint8_t {
   none,           ///< at most adds a bias
-  gelu,           ///< C = gelu(the product), the tanh form; keeps what was before, if asked
+  gelu,           ///< C = gelu(before), the tanh form; keeps `before`, the product
   gelu_backward,  ///< C = gelu'(before) * the product; and its columns' sums, the bias' gradient
   sums_of_a,      ///< besides C, the sums of op(A)'s rows: a weight gradient's bias gradient
 };
@@ -36,8 +36,6 @@ struct MatmulKey {
   Epilogue epilogue = Epilogue::none;
   /// A bias is added, or in a backward epilogue its gradient is wanted.
   bool bias = false;
-  /// The epilogue writes what was before the activation, or reads it.
-  bool before = false;
   /// What passes over C follow in any case: they decide which way is the fastest.
   Activation activation = Activation::none;
   /// The first way was taken, no race was run.
@@ -48,6 +46,7 @@ struct MatmulKey {
   std::uint8_t alignment_c = 16;
   std::uint8_t alignment_bias = 16;
   std::uint8_t alignment_before = 16;
+  std::uint8_t no_gap = 0;
 
   using Words = std::array<std::int64_t, 6>;
   Words words() const { return std::bit_cast<Words>(*this); }
@@ -69,19 +68,28 @@ struct MatmulKey {
     key.epilogue = Epilogue::none;
     // What comes before a GELU is a product with a bias; other epilogues' parts are all passes.
     key.bias = bias && epilogue == Epilogue::gelu;
-    if (epilogue == Epilogue::gelu && before) key.alignment_c = alignment_before;
-    key.before = false;
+    if (epilogue == Epilogue::gelu) key.alignment_c = alignment_before;
     key.alignment_before = 16;
     if (!key.bias) key.alignment_bias = 16;
     return key;
   }
 
+  /// Whether the epilogue writes what was before the activation, or reads it.
+  bool has_before() const {
+    return epilogue == Epilogue::gelu || epilogue == Epilogue::gelu_backward;
+  }
   /// Whether cuBLASLt may be asked for the product and its epilogue in one.
   bool fusable() const {
     if (epilogue == Epilogue::none) return bias;
-    // Its leading dimension must be a multiple of 8.
-    const bool fits = !before || (n % 8 == 0 && alignment_before == 16);
+    // The leading dimension of `before` must be a multiple of 8.
+    const bool fits = !has_before() || (n % 8 == 0 && alignment_before == 16);
     return batch == 1 && fits && in != MatmulNumber::float64;
+  }
+  /// Whether separate passes are only for want of a fused epilogue: of two ways the first must
+  /// stand, or a bias that is added to what is stored in 16 bits would round that twice.
+  bool prefers_fused() const {
+    const bool narrow = out == MatmulNumber::float16 || out == MatmulNumber::bfloat16;
+    return deterministic || (epilogue == Epilogue::none && narrow);
   }
 };
 static_assert(std::has_unique_object_representations_v<MatmulKey>);
@@ -106,7 +114,7 @@ struct MatmulCall {
   MatmulCall separate() const {
     MatmulCall call = *this;
     call.key = key.separate();
-    if (key.epilogue == Epilogue::gelu && key.before) call.c = before;
+    if (key.epilogue == Epilogue::gelu) call.c = before;
     return call;
   }
 };

@@ -31,15 +31,23 @@ struct BiasGradient {
 ///   `bool accepts(key, algorithm)`  whether an algorithm of a file can do this
 ///   `void multiply(call, algorithm)`, and `bool try_multiply(call, algorithm)`: false where it
 ///       fails
-///   `Race`  a scope that a race runs in: all that was asked for before is on its way
+///   `Race`  while one lives, what is asked for begins at once, after all that was asked for
+///       before; its making throws where a race cannot be
 ///   `double elapsed(f)`  see fastest()
 ///   `Scratch scratch(bytes)`  cleared memory with `data()`
+///   `void require(number)`  throws where the device multiplies no such numbers
 ///   `std::string machine()`  what the algorithms are valid for
 template <class Runtime>
 class MatmulPlans {
  public:
   /// Shapes that never come back (sentences of every length) must not fill the memory.
   static constexpr std::size_t largest = 4096;
+
+  /// The process's.
+  static MatmulPlans& shared() {
+    static auto* const plans = new MatmulPlans;
+    return *plans;
+  }
 
   /// Multiplies, and then lets `passes(fused, c, bias_gradient)` do what the product did not: all
   /// of the epilogue, or what is left where it was fused.
@@ -130,7 +138,7 @@ class MatmulPlans {
       for (const MatmulAlgorithm& one : Runtime::candidates(of)) ways.push_back({fused, one});
     };
     if (key.fusable()) add(true, key);
-    if (!key.deterministic || ways.empty()) add(false, key.separate());
+    if (!key.prefers_fused() || ways.empty()) add(false, key.separate());
     const auto refuse = [&](const auto&... why) {
       fail<BackendError>("cuBLASLt knows no way to multiply [", key.m, ", ", key.k, "] by [", key.k,
                          ", ", key.n, "] on this GPU", why...);
@@ -138,7 +146,7 @@ class MatmulPlans {
     if (ways.empty()) refuse();
     if (key.deterministic || ways.size() == 1) return ways.front();
 
-    const typename Runtime::Race race;
+    [[maybe_unused]] const typename Runtime::Race race;
     // What a product adds to must not be added to by a race; what it overwrites nobody reads.
     auto scratch_c = Runtime::scratch(key.accumulate ? bytes_of_c(key) : 0);
     auto scratch_bias = Runtime::scratch(bias.accumulate ? bias.bytes : 0);

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <halfstep/backend/cuda/matmul.hpp>
+#include <halfstep/backend/cuda/matmul_plans.hpp>
 #include <halfstep/backend/grid/operations.hpp>
-#include <halfstep/ops/formulas_activation.hpp>
-#include <halfstep/ops/formulas_arithmetic.hpp>
+#include <halfstep/backend/separate_epilogues.hpp>
 #include <halfstep/precision/product.hpp>
 
-#if defined(__CUDACC__)
 namespace halfstep::inline HALFSTEP_ABI::backend::cuda {
 
 /// x = max(x, 0), NaN stays NaN.
@@ -38,18 +36,25 @@ struct AddTo {
   }
 };
 
-/// Matrix products through cuBLASLt, each the fastest of what its plans' race has found: what
-/// follows a product in its epilogue, or by separate passes.
+/// Matrix products by a MatmulPlans of cuBLASLt, each the fastest of what its plans' race has
+/// found: what follows a product in its epilogue, or by separate passes.
 ///
 /// ReLU is a separate pass in any case. Its epilogue is max(x, 0), and cuBLASLt does not say what
-/// that is of NaN; most of NVIDIA's own kernels take 0, which would hide from the loss scaler that
-/// a step must be skipped. Without it nobody writes the bit mask that its backward epilogue reads:
-/// the order of the bits is cuBLASLt's own affair. GELU and all backward epilogues multiply, so
-/// that NaN stays.
+/// that is of NaN; the GPU's max instruction, unless told otherwise, makes it 0, which would hide
+/// from the loss scaler that a step must be skipped. Without that epilogue nobody writes the bit
+/// mask that its backward one reads: the order of its bits is not documented. GELU and its backward
+/// multiply by what was NaN.
 ///
 /// @numerics  products on tensor cores, sums in FP32 that truncate: 2^-22 is the roundoff to count
-///            with. A fused epilogue rounds once, to C; separate passes round before it as well.
+///            with. A fused epilogue rounds once, to C; separate passes round before it as
+///            well, but a bias' only where cuBLASLt does not add it.
+///
+/// @tparam Queue    what runs the passes: see grid::Operations
+/// @tparam Runtime  what multiplies on the same queue: see MatmulPlans
+template <class Queue, class Runtime>
 struct Products {
+  using Plans = MatmulPlans<Runtime>;
+
   /// FP32, TF32, FP16 and BF16 with FP32 sums, FP64; 16-bit operands may leave FP32 results.
   template <class In, class Compute, class Out>
   static constexpr bool has_gemm =
@@ -78,79 +83,62 @@ struct Products {
     // A bias of another type than C's is added by itself.
     if constexpr (std::is_same_v<Bias, Out>)
       if (bias != nullptr) set_bias(call, const_cast<Out*>(bias));
-    matmul_plans().run(call, {}, [&](bool fused, void* to, void*) {
+    Plans::shared().run(call, {}, [&](bool fused, void* to, void*) {
       finish(bias != nullptr && !fused, static_cast<Out*>(to));
     });
   }
 
-  /// before = alpha op(a) op(b) + bias, c = gelu(before), the tanh form.
+  /// before = alpha op(a) op(b) + bias, c = gelu(before), the tanh form; nothing is added to.
   ///
-  /// @param p       adds to nothing (beta is 0), and is one product (batch is 1)
-  /// @param bias    [n], or null
-  /// @param before  [m, n], for the backward pass; null where there is none
+  /// @param bias  [n], or null
   /// @numerics  fused, c is the GELU of what `before` was rounded from
   template <class Compute, class T>
   static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
                         T* before) {
-    const Index n = p.m * p.n;
-    if (n == 0) return;
-    const auto activate = [&](T* from, T* to) {
-      Passes::for_each_element(n, ValuePass<formulas::GeluTanh>(), Out<T>{to}, In<T>{from});
-    };
     // FP64 has no epilogues.
-    if (p.k == 0 || std::is_same_v<T, double>) {
-      T* const from = before == nullptr ? c : before;
-      gemm<Compute>(p, a, b, from, bias);
-      return activate(from, c);
+    if (p.m * p.n * p.k == 0 || std::is_same_v<T, double>) {
+      gemm<Compute>(p, a, b, before, bias);
+      return Separate::finish_gelu(p, before, c);
     }
     MatmulCall call = call_of<Compute>(p, a, b, c);
     call.key.epilogue = Epilogue::gelu;
     if (bias != nullptr) set_bias(call, const_cast<T*>(bias));
-    if (before != nullptr) set_before(call, before);
-    matmul_plans().run(call, {}, [&](bool fused, void* to, void*) {
-      T* const c_now = static_cast<T*>(to);
-      if (!fused) activate(before == nullptr ? c_now : before, c_now);
+    set_before(call, before);
+    Plans::shared().run(call, {}, [&](bool fused, void* to, void*) {
+      if (!fused) Separate::finish_gelu(p, before, static_cast<T*>(to));
     });
   }
 
-  /// c = gelu'(before) * (alpha op(a) op(b)), bias_gradient (+)= the sums of c's columns.
+  /// c = gelu'(before) * (alpha op(a) op(b)), bias_gradient (+)= the sums of c's columns; nothing
+  /// is added to c.
   ///
-  /// @param p       adds to nothing (beta is 0), and is one product (batch is 1)
-  /// @param before  [m, n]; is not c
+  /// @param before  is not c
   /// @param bias_gradient  [n], or null; added to if asked
-  /// @numerics  fused, the sums are of c before it was rounded and in FP32, and are rounded to T
-  ///            before they are added; separate, they are of the rounded c, rounded once
+  /// @numerics  fused, the sums are in FP32 of c before it was rounded, and rounded to T before
+  /// they
+  ///            are added; separate, of the rounded c, and rounded once
   template <class Compute, class T>
   static void gemm_gelu_backward(const GemmProblem& p, const T* a, const T* b, T* c,
                                  const T* before, T* bias_gradient, bool add_to_bias) {
+    const auto finish = [&](T* to, T* sums) {
+      Separate::template finish_backward<formulas::GeluTanh>(p, to, before, sums, add_to_bias);
+    };
     if (p.m * p.n * p.k == 0) {
-      gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));  // zeros
-      return sum_columns(p, c, bias_gradient, add_to_bias);
+      gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
+      return finish(c, bias_gradient);
     }
     MatmulCall call = call_of<Compute>(p, a, b, c);
     call.key.epilogue = Epilogue::gelu_backward;
     set_before(call, const_cast<T*>(before));
-    run_with_bias_gradient(call, p.n, bias_gradient, add_to_bias, [&](T* to, T* sums) {
-      Passes::for_each_element(p.m * p.n, GradientPass<formulas::GeluTanh>(), Out<T>{to}, In<T>{to},
-                               In<T>{before});
-      sum_columns(p, to, sums, add_to_bias);
-    });
+    run_with_bias_gradient(call, p.n, bias_gradient, add_to_bias, finish);
   }
 
-  /// c = alpha op(a) op(b) where after > 0, else 0; bias_gradient (+)= the sums of c's columns.
-  ///
-  /// @param p      adds to nothing (beta is 0), and is one product (batch is 1)
-  /// @param after  [m, n], what relu gave; is not c
-  /// @param bias_gradient  [n], or null; added to if asked
-  /// @numerics  the sums are of the rounded c, in FP32, rounded once
+  /// c = alpha op(a) op(b) where after > 0, else 0, and as above.
   template <class Compute, class T>
   static void gemm_relu_backward(const GemmProblem& p, const T* a, const T* b, T* c, const T* after,
                                  T* bias_gradient, bool add_to_bias) {
     gemm<Compute>(p, a, b, c, static_cast<const T*>(nullptr));
-    if (p.m * p.n > 0)
-      Passes::for_each_element(p.m * p.n, GradientPass<formulas::Relu>(), Out<T>{c}, In<T>{c},
-                               In<T>{after});
-    sum_columns(p, c, bias_gradient, add_to_bias);
+    Separate::template finish_backward<formulas::Relu>(p, c, after, bias_gradient, add_to_bias);
   }
 
   /// c = alpha op(a) op(b) + beta c, bias_gradient (+)= the sums of op(a)'s rows: the gradients of
@@ -163,9 +151,7 @@ struct Products {
   static void gemm_bias_gradient(const GemmProblem& p, const In* a, const In* b, Out* c,
                                  Out* bias_gradient, bool add_to_bias) {
     const auto sum_rows = [&](Out*, Out* sums) {
-      ReduceProblem rows{.outer = p.m, .reduced = p.k, .accumulate = add_to_bias};
-      if (p.transpose_a) rows = {.reduced = p.k, .inner = p.m, .accumulate = add_to_bias};
-      Passes::template reduce<Reduction::sum>(rows, formulas::Identity(), sums, a);
+      Separate::finish_bias_gradient(p, a, sums, add_to_bias);
     };
     if (p.m * p.n * p.k == 0) {
       gemm<Compute>(p, a, b, c, static_cast<const In*>(nullptr));
@@ -178,6 +164,7 @@ struct Products {
 
  private:
   using Passes = grid::Operations<Queue, Products>;
+  using Separate = SeparateEpilogues<Passes>;
 
   template <class T>
   static constexpr MatmulNumber number = std::is_same_v<T, float16>    ? MatmulNumber::float16
@@ -192,7 +179,7 @@ struct Products {
   template <class Compute, class In, class Out>
   static MatmulCall call_of(const GemmProblem& p, const In* a, const In* b, Out* c) {
     static_assert(has_gemm<In, Compute, Out>);
-    if constexpr (std::is_same_v<In, bfloat16>) require_bfloat16();
+    Runtime::require(number<In>);
     MatmulCall call;
     MatmulKey& key = call.key;
     key.batch = p.batch, key.m = p.m, key.n = p.n, key.k = p.k;
@@ -214,7 +201,6 @@ struct Products {
     call.bias = bias;
   }
   static void set_before(MatmulCall& call, void* before) {
-    call.key.before = true;
     call.key.alignment_before = alignment_of(before);
     call.before = before;
   }
@@ -225,35 +211,18 @@ struct Products {
   static void run_with_bias_gradient(MatmulCall& call, Index n, T* bias_gradient, bool add,
                                      const Separate& separate) {
     add = add && bias_gradient != nullptr;
-    Tensor<T, device::Cuda> sums;
-    if (add) sums = Tensor<T, device::Cuda>(Shape{n});
+    Tensor<T, typename Queue::Device> sums;
+    if (add) sums = Tensor<T, typename Queue::Device>(Shape{n});
     T* const written = add ? sums.data() : bias_gradient;
     if (written != nullptr) set_bias(call, written);
     const BiasGradient to{bias_gradient, static_cast<std::size_t>(n) * sizeof(T), add};
-    matmul_plans().run(call, to, [&](bool fused, void* c, void* total) {
+    Plans::shared().run(call, to, [&](bool fused, void* c, void* total) {
       if (!fused)
         separate(static_cast<T*>(c), static_cast<T*>(total));
       else if (add)
         Passes::for_each_element(n, AddTo(), InOut<T>{static_cast<T*>(total)}, In<T>{written});
     });
   }
-
-  template <class T>
-  static void sum_columns(const GemmProblem& p, const T* c, T* sums, bool add) {
-    if (sums == nullptr) return;
-    const ReduceProblem columns{.reduced = p.m, .inner = p.n, .accumulate = add};
-    Passes::template reduce<Reduction::sum>(columns, formulas::Identity(), sums, c);
-  }
-
-  /// @throws PrecisionError  the GPU is older than Ampere
-  static void require_bfloat16() {
-    const int architecture = Stream::shared().architecture();
-    if (architecture < 80)
-      fail<PrecisionError>("this GPU multiplies no BF16: its compute capability is ",
-                           architecture / 10, ".", architecture % 10,
-                           " and 8.0 is needed; choose MixedFp16");
-  }
 };
 
 }  // namespace halfstep::inline HALFSTEP_ABI::backend::cuda
-#endif

@@ -12,7 +12,14 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 // the probabilities again from log_sum, once by keys and once by queries: no row of an output has
 // two writers.
 //
-// Scores are held times log2(e), so that exp is exp2.
+// Scores are scaled by log2(e) too, so that exp is exp2. Sums are in FP32; weights (at most 1) and
+// their gradients dS / scale are rounded to T. One beyond FP16's 65504 is inf there, as a gradient
+// of that size would be: the loss scale is lowered.
+
+/// The larger; of NaN and a number the number, for a score's NaN comes back from its weight.
+struct LargestNumber {
+  HALFSTEP_HOST_DEVICE float operator()(float a, float b) const { return std::fmax(a, b); }
+};
 
 /// What one kernel knows of its block's head, and of Width columns.
 template <int Width, class T>
@@ -20,15 +27,15 @@ struct AttentionOperands {
   using Tile = WarpTile<float>;
   static constexpr int tile = Tile::size;
   static constexpr int columns = Width / tile;
-  static constexpr float log2_e = 1.44269504088896340736f;
+  static constexpr float log2_e = 1.44269504088896340736f, ln_2 = 0.69314718055994530942f;
 
   AttentionInputs<T, float> in;
-  bool aligned;
+  bool aligned;  ///< all rows that it reads and writes
 
   template <class Data>
   HALFSTEP_HOST_DEVICE MatrixRows<Data> rows(Data* data, const HeadStrides& by, Index count,
                                              Index head) const {
-    return {data + by(head / in.p.heads, head % in.p.heads), by.time, count, in.p.width};
+    return {data + by(head / in.p.heads, head % in.p.heads), by.time, count, in.p.width, aligned};
   }
   HALFSTEP_HOST_DEVICE MatrixRows<const T> q(Index head) const {
     return rows(in.q, in.p.q, in.p.queries, head);
@@ -58,19 +65,31 @@ struct AttentionOperands {
   static HALFSTEP_HOST_DEVICE Index row_of_block(int thread, int e) {
     return thread / warp_size * tile + Tile::row(thread, e);
   }
-  /// How many of `count` keys from `first` on query i sees.
-  HALFSTEP_HOST_DEVICE int seen(Index i, Index first, int count) const {
-    const Index seen = in.p.seen(i) - first;
-    return seen < 0 ? 0 : static_cast<int>(smaller(seen, count));
+  /// scores = value where a query of the block does not see a key: rows are queries from `first`
+  /// on, columns `Tiles` x 16 keys from `first_key` on, or the other way round.
+  HALFSTEP_CALLS_EITHER
+  template <bool OfKeys = false, int Tiles, class Block>
+  HALFSTEP_HOST_DEVICE void mask(Block& block, Index first, Index first_column, float value,
+                                 WarpTiles<Block, float, Tiles>& scores) const {
+    const Index last_row = first + product_rows - 1, last_column = first_column + Tiles * tile - 1;
+    const AttentionProblem& p = in.p;
+    const bool ends = last_column >= (OfKeys ? p.queries : p.keys);
+    if (!ends && !(p.causal && (OfKeys ? first_column < last_row : last_column > first))) return;
+    block.own([&](int thread) {
+      HALFSTEP_UNROLL
+      for (int n = 0; n < Tiles; ++n) {
+        HALFSTEP_UNROLL
+        for (int e = 0; e < Tile::per_lane; ++e) {
+          const Index row = first + row_of_block(thread, e);
+          const Index column = first_column + n * tile + Tile::column(thread, e);
+          const Index i = OfKeys ? column : row, j = OfKeys ? row : column;
+          if ((p.causal && j > i) || column >= (OfKeys ? p.queries : p.keys))
+            scores.tile[n][thread].of[e] = value;
+        }
+      }
+    });
   }
 };
-
-template <class T>
-bool has_aligned_inputs(const AttentionInputs<T, float>& in) {
-  const AttentionProblem& p = in.p;
-  return has_aligned_rows(in.q, p.q, p.width) && has_aligned_rows(in.k, p.k, p.width) &&
-         has_aligned_rows(in.v, p.v, p.width) && has_aligned_rows(in.upstream, p.y, p.width);
-}
 
 /// Y and log_sum of 64 queries of a head, in one pass: what was summed so far is scaled down when a
 /// larger score comes (a first pass for the largest would cost half the products once more).
@@ -111,17 +130,21 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
         total[row][thread] = 0;
       }
     });
-    copy_rows<product_rows, Width>(block, this->q(head), first, this->aligned, queries);
+    copy_rows<product_rows, Width>(block, this->q(head), first, queries);
+    block.barrier();
+    LeftRows<Block, T, Width, true> left;
+    left.open(block, queries);
     const Index end = this->end_of_keys(first);
     for (Index first_key = 0; first_key < end; first_key += key_rows) {
-      copy_rows<key_rows, Width>(block, this->k(head), first_key, this->aligned, keys);
-      copy_rows<key_rows, Width>(block, this->v(head), first_key, this->aligned, values);
+      copy_rows<key_rows, Width>(block, this->k(head), first_key, keys);
+      copy_rows<key_rows, Width>(block, this->v(head), first_key, values);
       block.barrier();
       for (int at = 0; at < key_rows && first_key + at < end; at += step) {
         WarpTiles<Block, float, step / tile> scores;
         scores.fill(block, 0.0f);
-        multiply_by_rows<Width>(block, queries, keys + at * pitch, scores);
-        to_weights(block, first, first_key + at, scores, largest, total, sums);
+        left.multiply(block, keys + at * pitch, scores);
+        this->mask(block, first, first_key + at, -std::numeric_limits<float>::infinity(), scores);
+        to_weights(block, scores, largest, total, sums);
         add_weighted_rows<Width>(block, scores, values + at * pitch, sums);
       }
       block.barrier();
@@ -130,58 +153,57 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
   }
 
  private:
-  /// scores = exp(scale scores - the row's largest), and what was summed is scaled to that.
+  /// scores = exp(scale (scores - the row's largest)), and what was summed is scaled to that.
   HALFSTEP_CALLS_EITHER
   template <class Block, class PerThread>
-  HALFSTEP_HOST_DEVICE void to_weights(Block& block, Index first, Index first_key,
-                                       WarpTiles<Block, float, step / tile>& scores,
+  HALFSTEP_HOST_DEVICE void to_weights(Block& block, WarpTiles<Block, float, step / tile>& scores,
                                        PerThread (&largest)[2], PerThread (&total)[2],
                                        WarpTiles<Block, float, Base::columns>& sums) const {
     constexpr float none = -std::numeric_limits<float>::infinity();
     PerThread next[2];
     block.own([&](int thread) {
-      const float scale = this->log2_scale();
       HALFSTEP_UNROLL
       for (int row = 0; row < 2; ++row) {
-        const int seen = this->seen(first + this->row_of_block(thread, 2 * row), first_key, step);
         float most = none;
         HALFSTEP_UNROLL
         for (int n = 0; n < step / tile; ++n) {
           HALFSTEP_UNROLL
-          for (int i = 0; i < Tile::per_row; ++i) {
-            const int e = Tile::element(row, i);
-            float& score = scores.tile[n][thread].of[e];
-            score = n * tile + Tile::column(thread, e) < seen ? score * scale : none;
-            most = Largest()(most, score);
-          }
+          for (int m = 0; m < Tile::per_row; ++m)
+            most = std::fmax(most, scores.tile[n][thread].of[Tile::element(row, m)]);
         }
         next[row][thread] = most;
       }
     });
-    combine_warps<4>(block, next[0], Largest());
-    combine_warps<4>(block, next[1], Largest());
+    combine_warps<4>(block, next[0], LargestNumber());
+    combine_warps<4>(block, next[1], LargestNumber());
     block.own([&](int thread) {
+      const float scale = this->log2_scale();
       HALFSTEP_UNROLL
       for (int row = 0; row < 2; ++row) {
-        const float most = Largest()(largest[row][thread], next[row][thread]);
+        const float most = std::fmax(largest[row][thread], next[row][thread] * scale);
         // A row that has seen nothing, or -inf alone, has no weights yet.
         const float origin = most == none ? 0.0f : most;
-        const float factor = std::exp2(largest[row][thread] - origin);
+        const float factor = Block::exp2(largest[row][thread] - origin);
         float sum = 0;
         HALFSTEP_UNROLL
-        for (int i = 0; i < Tile::per_row; ++i) {
-          const int e = Tile::element(row, i);
+        for (int n = 0; n < step / tile; ++n) {
           HALFSTEP_UNROLL
-          for (int n = 0; n < step / tile; ++n) {
-            float& score = scores.tile[n][thread].of[e];
-            score = std::exp2(score - origin);
+          for (int m = 0; m < Tile::per_row; ++m) {
+            float& score = scores.tile[n][thread].of[Tile::element(row, m)];
+            score = Block::exp2(score * scale - origin);
             sum += score;
           }
-          HALFSTEP_UNROLL
-          for (int d = 0; d < Base::columns; ++d) sums.tile[d][thread].of[e] *= factor;
         }
         largest[row][thread] = most;
         total[row][thread] = total[row][thread] * factor + sum;
+        // Most tiles have no larger score than those before.
+        if (factor == 1.0f) continue;
+        HALFSTEP_UNROLL
+        for (int d = 0; d < Base::columns; ++d) {
+          HALFSTEP_UNROLL
+          for (int m = 0; m < Tile::per_row; ++m)
+            sums.tile[d][thread].of[Tile::element(row, m)] *= factor;
+        }
       }
     });
   }
@@ -199,7 +221,7 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
         const Index i = first + this->row_of_block(thread, 2 * row);
         if (thread % 4 == 0 && i < p.queries)
           log_sum[head * p.queries + i] =
-              largest[row][thread] / Base::log2_e + std::log(total[row][thread]);
+              largest[row][thread] * Base::ln_2 + std::log(total[row][thread]);
         const float factor = 1.0f / total[row][thread];
         HALFSTEP_UNROLL
         for (int d = 0; d < Base::columns; ++d) {

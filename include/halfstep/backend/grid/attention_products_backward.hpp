@@ -12,11 +12,14 @@ struct AttentionBackward : AttentionOperands<Width, T> {
   /// Rows of the other side in shared memory: with two operands of the own rows, all that fits.
   static constexpr int other_rows = Width == 64 ? 64 : 16;
   static constexpr int step = Width == 64 ? 32 : 16;  ///< whose scores are in registers
+  /// Whether registers hold the left operands beside the sums (of keys, which have two, the one).
+  static constexpr bool kept = Width == 64;
   static constexpr int step_tiles = step / Base::tile;
   static constexpr int pitch = row_pitch(Width);
 
+  template <class Block>
   HALFSTEP_HOST_DEVICE float probability(float score, float log2_sum) const {
-    return std::exp2(score * this->log2_scale() - log2_sum);
+    return Block::exp2(score * this->log2_scale() - log2_sum);
   }
   static HALFSTEP_HOST_DEVICE float slope(float probability, float product, float shared) {
     return probability * (product - shared);
@@ -30,7 +33,7 @@ struct AttentionBackward : AttentionOperands<Width, T> {
 template <int Width, class T>
 struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
   using Base = AttentionBackward<Width, T>;
-  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles;
+  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles, Base::kept;
   using typename Base::Tile;
 
   T* out;
@@ -50,8 +53,8 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
     T* const keys = block.template shared<T, other_rows * pitch, 2>();
     T* const values = block.template shared<T, other_rows * pitch, 3>();
 
-    copy_rows<product_rows, Width>(block, this->q(head), first, this->aligned, queries);
-    copy_rows<product_rows, Width>(block, this->upstream(head), first, this->aligned, upstream);
+    copy_rows<product_rows, Width>(block, this->q(head), first, queries);
+    copy_rows<product_rows, Width>(block, this->upstream(head), first, upstream);
     WarpTiles<Block, float, Base::columns> sums;
     sums.fill(block, 0.0f);
     typename Block::template PerThread<float> log2_sum[2], shared[2];
@@ -63,36 +66,34 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
         shared[row][thread] = this->shared(head, i);
       }
     });
+    block.barrier();
+    LeftRows<Block, T, Width, kept> left, left_upstream;
+    left.open(block, queries);
+    left_upstream.open(block, upstream);
     const Index end = this->end_of_keys(first);
     for (Index first_key = 0; first_key < end; first_key += other_rows) {
-      copy_rows<other_rows, Width>(block, this->k(head), first_key, this->aligned, keys);
-      copy_rows<other_rows, Width>(block, this->v(head), first_key, this->aligned, values);
+      copy_rows<other_rows, Width>(block, this->k(head), first_key, keys);
+      copy_rows<other_rows, Width>(block, this->v(head), first_key, values);
       block.barrier();
       for (int at = 0; at < other_rows && first_key + at < end; at += step) {
         WarpTiles<Block, float, step_tiles> slopes, products;
         slopes.fill(block, 0.0f);
         products.fill(block, 0.0f);
-        multiply_by_rows<Width>(block, queries, keys + at * pitch, slopes);
-        multiply_by_rows<Width>(block, upstream, values + at * pitch, products);
+        left.multiply(block, keys + at * pitch, slopes);
+        left_upstream.multiply(block, values + at * pitch, products);
         block.own([&](int thread) {
           HALFSTEP_UNROLL
-          for (int row = 0; row < 2; ++row) {
-            const Index i = first + this->row_of_block(thread, Tile::element(row, 0));
-            const int seen = this->seen(i, first_key + at, step);
+          for (int n = 0; n < step_tiles; ++n) {
             HALFSTEP_UNROLL
-            for (int n = 0; n < step_tiles; ++n) {
-              HALFSTEP_UNROLL
-              for (int m = 0; m < Tile::per_row; ++m) {
-                const int e = Tile::element(row, m);
-                float& score = slopes.tile[n][thread].of[e];
-                score = n * tile + Tile::column(thread, e) < seen
-                            ? this->slope(this->probability(score, log2_sum[row][thread]),
-                                          products.tile[n][thread].of[e], shared[row][thread])
-                            : 0.0f;
-              }
+            for (int e = 0; e < Tile::per_lane; ++e) {
+              float& score = slopes.tile[n][thread].of[e];
+              const int row = e / 2 % 2;
+              score = this->slope(this->template probability<Block>(score, log2_sum[row][thread]),
+                                  products.tile[n][thread].of[e], shared[row][thread]);
             }
           }
         });
+        this->mask(block, first, first_key + at, 0.0f, slopes);
         add_weighted_rows<Width>(block, slopes, keys + at * pitch, sums);
       }
       block.barrier();
@@ -106,7 +107,7 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
 template <int Width, class T>
 struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
   using Base = AttentionBackward<Width, T>;
-  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles;
+  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles, Base::kept;
   using typename Base::Tile;
 
   T* of_keys;
@@ -130,17 +131,21 @@ struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
     float* const log2_sum = block.template shared<float, other_rows, 4>();
     float* const shared = block.template shared<float, other_rows, 5>();
 
-    copy_rows<product_rows, Width>(block, this->k(head), first, this->aligned, keys);
-    copy_rows<product_rows, Width>(block, this->v(head), first, this->aligned, values);
+    copy_rows<product_rows, Width>(block, this->k(head), first, keys);
+    copy_rows<product_rows, Width>(block, this->v(head), first, values);
     WarpTiles<Block, float, Base::columns> key_sums, value_sums;
     key_sums.fill(block, 0.0f);
     value_sums.fill(block, 0.0f);
+    block.barrier();
+    LeftRows<Block, T, Width, kept> left;
+    LeftRows<Block, T, Width, false> left_values;
+    left.open(block, keys);
+    left_values.open(block, values);
     // The first query that sees a key is the one beside it.
     const Index begin = p.causal ? first / other_rows * other_rows : 0;
     for (Index first_query = begin; first_query < p.queries; first_query += other_rows) {
-      copy_rows<other_rows, Width>(block, this->q(head), first_query, this->aligned, queries);
-      copy_rows<other_rows, Width>(block, this->upstream(head), first_query, this->aligned,
-                                   upstream);
+      copy_rows<other_rows, Width>(block, this->q(head), first_query, queries);
+      copy_rows<other_rows, Width>(block, this->upstream(head), first_query, upstream);
       block.own([&](int thread) {
         if (thread >= other_rows) return;
         log2_sum[thread] = this->log2_sum(head, first_query + thread);
@@ -150,27 +155,22 @@ struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
       for (int at = 0; at < other_rows && first_query + at < p.queries; at += step) {
         WarpTiles<Block, float, step_tiles> weights, products;
         weights.fill(block, 0.0f);
-        multiply_by_rows<Width>(block, keys, queries + at * pitch, weights);
+        left.multiply(block, queries + at * pitch, weights);
         block.own([&](int thread) {
           HALFSTEP_UNROLL
-          for (int row = 0; row < 2; ++row) {
-            const Index j = first + this->row_of_block(thread, Tile::element(row, 0));
-            const Index before = p.causal ? smaller(j - first_query - at, step) : 0;
-            const int unseen = static_cast<int>(before);
+          for (int n = 0; n < step_tiles; ++n) {
             HALFSTEP_UNROLL
-            for (int n = 0; n < step_tiles; ++n) {
-              HALFSTEP_UNROLL
-              for (int m = 0; m < Tile::per_row; ++m) {
-                const int e = Tile::element(row, m), i = n * tile + Tile::column(thread, e);
-                float& score = weights.tile[n][thread].of[e];
-                score = i >= unseen ? this->probability(score, log2_sum[at + i]) : 0.0f;
-              }
+            for (int e = 0; e < Tile::per_lane; ++e) {
+              float& score = weights.tile[n][thread].of[e];
+              score = this->template probability<Block>(
+                  score, log2_sum[at + n * tile + Tile::column(thread, e)]);
             }
           }
         });
+        this->template mask<true>(block, first, first_query + at, 0.0f, weights);
         add_weighted_rows<Width>(block, weights, upstream + at * pitch, value_sums);
         products.fill(block, 0.0f);
-        multiply_by_rows<Width>(block, values, upstream + at * pitch, products);
+        left_values.multiply(block, upstream + at * pitch, products);
         block.own([&](int thread) {
           HALFSTEP_UNROLL
           for (int n = 0; n < step_tiles; ++n) {

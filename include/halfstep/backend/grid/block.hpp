@@ -20,15 +20,20 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 //   block.own([&](int thread) {})     a phase that touches nothing which another thread writes
 //   block.template shared<T, N, Id>() N elements of memory that the block's threads share
 //   Block::PerThread<T>               a variable that each thread has: x[thread]
+//   Block::exp2(x)                    2^x of a float, 0 below 2^-126; errs by 2^-22 of it
 //   block.exchange(x, offset)         what x is in lane `lane ^ offset` of the thread's warp
 //
 // and, with a WarpTile (warp_tile.hpp) in every thread, each warp on its own 16 x 16 matrices:
 //
-//   block.load(to, from, step, pitch) to = rows of `pitch` 16-bit numbers in shared memory, 16-byte
+//   block.load_left(to, from, step, pitch)
+//                                     to = rows of `pitch` 16-bit numbers in shared memory, 16-byte
 //                                     aligned; warp w's matrix begins at from + w * step
-//   block.load_transposed(...)        to = what stands there, transposed
-//   block.multiply_add(c, a, b)       c += a b^T, c in FP32: on tensor cores
-//   block.round(from, to)             to = from, in 16 bits
+//   block.load_right(to, from, pitch) the same for all warps; left and right differ in the order
+//                                     of registers alone, which is the operand's of a product
+//   block.load_right_transposed(...)  to = what stands there, transposed
+//   block.multiply_add(c, left, right)
+//                                     c += left right^T, c in FP32: on tensor cores
+//   block.round(from, to)             to = from, in 16 bits: a left operand
 //
 // The products are exact, their sums FP32; tensor cores truncate what they add, by less than 2^-22
 // of the largest term, and the host rounds.

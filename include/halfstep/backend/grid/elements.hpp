@@ -116,6 +116,26 @@ struct OnceKernel {
   }
 };
 
+/// The same of a functor that counts over parts: a block of threads shares them.
+template <class F>
+struct CountKernel {
+  F f;
+  HALFSTEP_CALLS_EITHER
+  template <class Block>
+  HALFSTEP_HOST_DEVICE void operator()(Block& block) const {
+    typename Block::template PerThread<Index> counts;
+    block.own([&](int thread) {
+      Index count = 0;
+      for (Index i = thread; i < f.parts(); i += block.threads()) count += f.part(i);
+      counts[thread] = count;
+    });
+    const Index total = combine_block<Index, 0>(block, counts, Sum());
+    block.own([&](int thread) {
+      if (thread == 0) f.finish(total);
+    });
+  }
+};
+
 /// to = from, with a change of storage type.
 struct CopyElements {
   template <class N>

@@ -5,6 +5,7 @@
 #include <halfstep/numeric/storage_cast.hpp>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -45,6 +46,8 @@ class HostBlock {
   }
   void barrier() {}
 
+  static float exp2(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
+
   template <class T, int N, int Id>
   T* shared() {
     std::vector<std::max_align_t>& memory = shared_[Id];
@@ -68,23 +71,26 @@ class HostBlock {
   }
 
   template <class T>
-  void load(PerThread<WarpTile<T>>& to, const T* from, int step, int pitch) {
+  void load_left(PerThread<WarpTile<T>>& to, const T* from, int step, int pitch) {
     read(to, from, step, pitch, 1);
   }
   template <class T>
-  void load_transposed(PerThread<WarpTile<T>>& to, const T* from, int step, int pitch) {
-    read(to, from, step, 1, pitch);
+  void load_right(PerThread<WarpTile<T>>& to, const T* from, int pitch) {
+    read(to, from, 0, pitch, 1);
   }
   template <class T>
-  void multiply_add(PerThread<WarpTile<float>>& c, const PerThread<WarpTile<T>>& a,
-                    const PerThread<WarpTile<T>>& b) {
+  void load_right_transposed(PerThread<WarpTile<T>>& to, const T* from, int pitch) {
+    read(to, from, 0, 1, pitch);
+  }
+  template <class T>
+  void multiply_add(PerThread<WarpTile<float>>& c, const PerThread<WarpTile<T>>& left,
+                    const PerThread<WarpTile<T>>& right) {
     for (int first = 0; first < size_.threads; first += warp_size) {
-      const Matrix left = gather(a, first), right = gather(b, first);
+      const Matrix a = gather(left, first), b = gather(right, first);
       Matrix sums = gather(c, first);
       for (int i = 0; i < WarpTile<T>::size; ++i)
         for (int j = 0; j < WarpTile<T>::size; ++j)
-          for (int k = 0; k < WarpTile<T>::size; ++k)
-            sums.at[i][j] += left.at[i][k] * right.at[j][k];
+          for (int k = 0; k < WarpTile<T>::size; ++k) sums.at[i][j] += a.at[i][k] * b.at[j][k];
       for_each_element<T>(first, [&](int thread, int e, int row, int column) {
         c[thread].of[e] = sums.at[row][column];
       });

@@ -104,6 +104,8 @@ struct Operations {
                                                         factor, gradient, accumulate});
   }
 
+  /// Attention of 16-bit numbers rounds weights, and their gradients, for the products alone.
+  static constexpr bool rounds_attention_weights = true;
   template <class T, class Scalar>
   static void attention(const AttentionProblem& p, const T* q, const T* k, const T* v, T* y,
                         Scalar* log_sum) {
@@ -285,7 +287,10 @@ struct Operations {
   static void once(const F& f) {
     static_assert(std::is_trivially_copyable_v<F>,
                   "halfstep: a functor goes to the device byte by byte; give it plain members");
-    Queue::launch({1, warp_size}, OnceKernel<F>{f});
+    if constexpr (CountsParts<F>)
+      Queue::launch({1, 1024}, CountKernel<F>{f});
+    else
+      Queue::launch({1, warp_size}, OnceKernel<F>{f});
   }
   template <class From, class To>
   static void convert(Index n, const From* from, To* to) {
@@ -333,12 +338,16 @@ struct Operations {
   }
   template <class T>
   static bool attends_by_products(const AttentionProblem& p) {
-    return p.width <= 128 && Queue::template has_tensor_cores<T>();
+    return p.width <= 128 && p.scale > 0.0 && Queue::template has_tensor_cores<T>();
   }
   template <class T>
   static void attend_by_products(const AttentionInputs<T, float>& in, T* y, float* log_sum) {
+    const AttentionProblem& p = in.p;
+    const bool aligned = has_aligned_rows(in.q, p.q, p.width) &&
+                         has_aligned_rows(in.k, p.k, p.width) &&
+                         has_aligned_rows(in.v, p.v, p.width) && has_aligned_rows(y, p.y, p.width);
     const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
-      const AttentionForwardKernel<Width, T> kernel{{in, has_aligned_inputs(in)}, y, log_sum};
+      const AttentionForwardKernel<Width, T> kernel{{in, aligned}, y, log_sum};
       Queue::launch(kernel.grid(), kernel);
     };
     in.p.width <= 64 ? launch(std::integral_constant<int, 64>())
@@ -347,10 +356,17 @@ struct Operations {
   template <class T>
   static void attend_backward_by_products(const AttentionInputs<T, float>& in,
                                           const AttentionGradients<T>& to) {
+    const AttentionProblem& p = in.p;
+    const bool aligned =
+        has_aligned_rows(in.q, p.q, p.width) && has_aligned_rows(in.k, p.k, p.width) &&
+        has_aligned_rows(in.v, p.v, p.width) && has_aligned_rows(in.upstream, p.y, p.width) &&
+        has_aligned_rows(to.q, p.q, p.width) && has_aligned_rows(to.k, p.k, p.width) &&
+        has_aligned_rows(to.v, p.v, p.width);
     const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
-      const AttentionOperands<Width, T> operands{in, has_aligned_inputs(in)};
-      const AttentionQueryGradientKernel<Width, T> of_queries{operands, to.q, to.add_q};
-      const AttentionKeyGradientKernel<Width, T> of_keys{operands, to.k, to.v, to.add_k, to.add_v};
+      const AttentionOperands<Width, T> operands{in, aligned};
+      const AttentionQueryGradientKernel<Width, T> of_queries{{operands}, to.q, to.add_q};
+      const AttentionKeyGradientKernel<Width, T> of_keys{
+          {operands}, to.k, to.v, to.add_k, to.add_v};
       if (to.q != nullptr) Queue::launch(of_queries.grid(), of_queries);
       if (to.k != nullptr || to.v != nullptr) Queue::launch(of_keys.grid(), of_keys);
     };

@@ -28,6 +28,26 @@ struct alignas(16) WarpTile {
   static HALFSTEP_HOST_DEVICE constexpr int element(int row, int n) {
     return n / 2 * 4 + row * 2 + n % 2;
   }
+
+  // Of 16-bit numbers, two neighbours are a register: four of a lane, which hold the upper and the
+  // lower left 8 x 8 matrix, then the right ones. PTX's ldmatrix.x4 takes an address in each lane,
+  // which names a row of eight: lanes 0 to 7 those of the matrix that goes to the first register,
+  // and so on. An accumulator's left and right half each ask for two neighbouring registers of the
+  // right operand, its upper and its lower matrices: those are loaded in the order 0, 2, 1, 3.
+
+  /// Where the row stands that a lane names: of a left operand, or of a right one that is read
+  /// transposed.
+  static HALFSTEP_HOST_DEVICE constexpr int named_row(int lane) { return lane % 16; }
+  static HALFSTEP_HOST_DEVICE constexpr int named_column(int lane) { return lane / 16 * 8; }
+  /// The same of a right operand.
+  static HALFSTEP_HOST_DEVICE constexpr int named_right_row(int lane) {
+    return lane % 8 + lane / 16 * 8;
+  }
+  static HALFSTEP_HOST_DEVICE constexpr int named_right_column(int lane) {
+    return lane / 8 % 2 * 8;
+  }
+  /// In which register of a right operand the n-th stands as it is loaded.
+  static HALFSTEP_HOST_DEVICE constexpr int right_register(int n) { return n % 2 * 2 + n / 2; }
 };
 
 /// A matrix of 16 rows and Tiles x 16 columns for each warp of a block.
