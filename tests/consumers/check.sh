@@ -189,7 +189,7 @@ case $consumer in
     nvcc -x cu -std=c++20 -O1 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
       -arch=sm_90 -DHALFSTEP_CUDNN -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" \
       -isystem "$CUDNN_INCLUDE" "$here/cuda_layers.cpp" -o "$work/layers" -lcublasLt \
-      "$CUDNN_LIBRARY"
+      -L "$(dirname "$CUDNN_LIBRARY")" -lcudnn
     ;;
   cuda_architectures)
     command -v nvcc >/dev/null || skip "there is no nvcc"
