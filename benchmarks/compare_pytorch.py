@@ -345,6 +345,8 @@ class TorchProduct:
                 for a, b, c in sets:
                     multiply(a, b, c)
 
+        # Before it is recorded it runs on another stream, as PyTorch asks.
+        torch.cuda.synchronize()
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             run()

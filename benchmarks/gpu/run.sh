@@ -136,8 +136,8 @@ fi
 
 # ---- test
 
-part "tests" "$(share 15)" ctest --test-dir $build -L '^cuda$' --timeout 60 --output-on-failure \
-  --no-tests=error
+part "tests" "$(share 15)" ctest --test-dir $build -L '^cuda$' --parallel 4 --timeout 60 \
+  --output-on-failure --no-tests=error
 
 # ---- measure
 
