@@ -47,7 +47,6 @@ MODES = {
 # How PyTorch runs a network: as it is written, or through torch.compile in one of its modes.
 EXECUTORS = ["eager", "compile", "reduce-overhead", "max-autotune"]
 SIZES = [512, 1024, 2048, 4096, 8192]
-PRODUCT_PRECISIONS = ["fp32", "tf32", "fp16", "bf16"]
 
 
 class Way:
@@ -346,6 +345,8 @@ class TorchProduct:
                 for a, b, c in sets:
                     multiply(a, b, c)
 
+        # Before it is recorded it runs on another stream, as PyTorch asks.
+        torch.cuda.synchronize()
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             run()
@@ -371,47 +372,55 @@ def multipliers(torch, executors):
     return ways
 
 
+def halfstep_products(precision, options):
+    """TFLOP/s by size."""
+    program = str(pathlib.Path(options.program).with_name("gpu_products"))
+    lines = output_of([program, "--sizes", ",".join(map(str, SIZES)), "--precisions", precision,
+                       "--seconds", "0.2", "--json", "-"])
+    return {line["size"]: line["tflops"] for line in map(json.loads, lines.splitlines())}
+
+
 def compare_products(torch, options):
     print(f"PyTorch {options.pytorch_version} on {options.processor}: square products, TFLOP/s; "
           "ratios are medians of rounds")
     print(f"{'size':>6}{'precision':>11}{'halfstep':>10}   {'PyTorch':<14}{'':>8}{'ratio':>7}")
     rows = []
-    program = str(pathlib.Path(options.program).with_name("gpu_products"))
-    for precision in PRODUCT_PRECISIONS:
-        for size in SIZES:
-            tflop = 2e-12 * size**3
-            for name, multiply in multipliers(torch, options.executors.split(",")).items():
+    for precision in (name.removeprefix("mixed_") for name in options.precisions.split(",")):
+        products = {}
+        for name, multiply in multipliers(torch, options.executors.split(",")).items():
+            for size in SIZES:
                 try:
-                    product = TorchProduct(torch, size, precision, multiply)
-                except Exception as error:
+                    products[size, name] = TorchProduct(torch, size, precision, multiply)
+                except Exception as error:  # one that PyTorch cannot do must not end the others
                     print(f"{size:6}{precision:>11}   {name}: failed: {error}", flush=True)
-                    continue
-                ratios, ours, theirs = [], [], []
-                for _ in range(options.rounds):
-                    milliseconds = statistics.median(
-                        device_times(torch, product, min(0.3, options.seconds)))
-                    line = json.loads(output_of([program, "--sizes", str(size), "--precisions",
-                                                 precision, "--seconds", "0.2", "--json", "-"]))
-                    theirs.append(1e3 * tflop * product.calls / milliseconds)
-                    ours.append(line["tflops"])
-                    ratios.append(ours[-1] / theirs[-1])
-                rows.append({"model": "products", "size": size, "precision": precision,
-                             "pytorch": name, "halfstep_tflops": statistics.median(ours),
-                             "pytorch_tflops": statistics.median(theirs),
-                             "ratio": statistics.median(ratios), "ratios": ratios,
-                             "device": "cuda", "processor": options.processor,
-                             "pytorch_version": options.pytorch_version})
-                row = rows[-1]
-                print(f"{size:6}{precision:>11}{row['halfstep_tflops']:10.1f}   {name:<14}"
-                      f"{row['pytorch_tflops']:8.1f}{row['ratio']:7.3f}", flush=True)
-                write_rows(rows, options)
+        rounds = []
+        for _ in range(options.rounds):
+            theirs = {}
+            for (size, name), product in products.items():
+                seconds = 1e-3 * statistics.median(device_times(torch, product, 0.2))
+                theirs[size, name] = 2e-12 * size**3 * product.calls / seconds
+            rounds.append((halfstep_products(precision, options), theirs))
+        for size, name in sorted(products):
+            ratios = [ours[size] / theirs[size, name] for ours, theirs in rounds]
+            row = {"model": "products", "size": size, "precision": precision, "pytorch": name,
+                   "halfstep_tflops": statistics.median(ours[size] for ours, _ in rounds),
+                   "pytorch_tflops": statistics.median(theirs[size, name] for _, theirs in rounds),
+                   "ratio": statistics.median(ratios), "ratios": ratios, "device": "cuda",
+                   "processor": options.processor, "pytorch_version": options.pytorch_version}
+            rows.append(row)
+            print(f"{size:6}{precision:>11}{row['halfstep_tflops']:10.1f}   {name:<14}"
+                  f"{row['pytorch_tflops']:8.1f}{row['ratio']:7.3f}", flush=True)
+        write_rows(rows, options)
     return rows
 
 
 def write_rows(rows, options):
     """What is known so far: a run that is stopped has not measured in vain."""
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(options.done + rows, indent=1) + "\n")
+        file = pathlib.Path(options.json)
+        whole = file.with_name(file.name + ".part")
+        whole.write_text(json.dumps(options.done + rows, indent=1) + "\n")
+        whole.replace(file)
 
 
 class TorchOptimizerStep:

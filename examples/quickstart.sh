@@ -7,8 +7,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash cmake/install-dependencies.sh quickstart
-generator=()
-if [ ! -f build/CMakeCache.txt ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
-cmake -S . -B build "${generator[@]}" -DHALFSTEP_BUILD_EXAMPLES=ON
+first=()
+if [ ! -f build/CMakeCache.txt ]; then
+  if command -v ninja >/dev/null; then first+=(-G Ninja); fi
+  # Backend cuda takes nvcc minutes: only for those who can use it.
+  if ! nvidia-smi -L >/dev/null 2>&1; then first+=(-DHALFSTEP_USE_CUDA=OFF); fi
+fi
+cmake -S . -B build "${first[@]}" -DHALFSTEP_BUILD_EXAMPLES=ON
 cmake --build build --parallel "$(nproc)" --target mnist
 exec build/bin/mnist --precision all "$@"

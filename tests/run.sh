@@ -24,7 +24,8 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 jobs=${HALFSTEP_JOBS:-$(nproc)}
 generator=()
 if [ ! -f build/CMakeCache.txt ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
-cmake -S . -B build "${generator[@]}" -DHALFSTEP_BUILD_TESTS=ON -DHALFSTEP_BUILD_EXAMPLES=ON
+cmake -S . -B build "${generator[@]}" -DHALFSTEP_BUILD_TESTS=ON -DHALFSTEP_BUILD_EXAMPLES=ON \
+  -DHALFSTEP_USE_CUDA=ON
 
 if [ -n "$quick" ]; then
   cmake --build build --parallel "$jobs" --target quick_tests

@@ -5,7 +5,8 @@
 #
 #   --dependencies DIR  what cmake/fetch-offline-dependencies.sh gathered (default: what is installed)
 #   --out DIR           where summary.json, summary.txt and log.txt go (default: build/gpu-results)
-#   --minutes M         for everything, the build included; each part has its share
+#   --minutes M         for everything, the build included; each part has its share. With 20 and more
+#                       PyTorch is compared in all precisions
 #   --build-only        configures and builds, also where no GPU is, and stops
 #
 # A part that fails, or runs out of its time, is reported, and the others go on. Exit code: 0 all
@@ -14,7 +15,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 usage() {
-  sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 }
 dependencies=
@@ -57,7 +58,7 @@ log=$out/log.txt
 results=$out/results.jsonl # lines of the benchmarks, until the summary holds them
 parts=$out/parts.jsonl
 : >"$log" >"$results" >"$parts"
-rm -f "$out"/pytorch-*
+rm -f "$out"/pytorch-* "$out"/tables.txt
 build=build/gpu
 jobs=${HALFSTEP_JOBS:-$(nproc)}
 end=$((minutes * 60))
@@ -135,8 +136,48 @@ fi
 
 # ---- test
 
-part "tests" "$(share 15)" ctest --test-dir $build -L '^cuda$' --timeout 60 --output-on-failure \
-  --no-tests=error
+part "tests" "$(share 15)" ctest --test-dir $build -L '^cuda$' --parallel 4 --timeout 60 \
+  --output-on-failure --no-tests=error
+
+# ---- measure
+
+bin=$build/bin
+tables=$out/tables.txt
+# measured NAME SECONDS PROGRAM...: a part that writes JSON lines to a file and a table to its output.
+measured() {
+  local name=$1 limit=$2
+  shift 2
+  part "$name" "$limit" bash -c 'set -o pipefail; "${@:2}" --json "$0" | tee -a "$1"' \
+    "$out/lines" "$tables" "$@"
+  cat "$out/lines" >>"$results" 2>/dev/null
+  echo >>"$tables"
+  rm -f "$out/lines"
+}
+# step MODEL PRECISION SECONDS: a training step; the peak is an H200's in BF16 and FP16.
+step() {
+  local line
+  part "step of $1 in $2" 60 bash -c '"$@" >"$0"' "$out/lines" "$bin/training_step" \
+    --backend cuda --model "$1" --precision "$2" --seconds "$3" --peak-tflops 989 --json
+  line=$(grep '^{.*}$' "$out/lines" 2>/dev/null)
+  rm -f "$out/lines"
+  [ -n "$line" ] || return
+  printf '%s\n' "$line" | tee -a "$log" >>"$results"
+  figure() { sed -n "s/^.*\"$1\":\([^,}]*\).*$/\1/p" <<<"$line"; }
+  printf '%-9s %-11s %9.3f ms %9.3f ms products %9.3f ms limit %8.1f TFLOP/s\n' "$1" "$2" \
+    "$(figure median_ms)" "$(figure gemm_ms)" "$(figure limit_ms)" "$(figure model_tflops)" >>"$tables"
+}
+step gpt2 mixed_bf16 8
+for precision in mixed_bf16 mixed_fp16 fp32 tf32; do
+  for model in mlp mlp_wide cnn; do step $model $precision 1; done
+done
+step gpt mixed_bf16 1
+echo >>"$tables"
+measured "products" 45 "$bin/gpu_products" --seconds 0.2
+measured "optimizer" 60 "$bin/gpu_optimizer" --seconds 0.5
+measured "deepbench" 60 "$bin/gpu_deepbench"
+
+# ---- look for what a test cannot see
+
 sanitized=$build/tests/backend_cuda_kernels_test
 if ! command -v compute-sanitizer >/dev/null; then
   note "compute-sanitizer" "skipped: the tool is not there" 0
@@ -144,46 +185,25 @@ elif [ ! -x $sanitized ]; then
   note "compute-sanitizer" "skipped: there is no $sanitized" 0
 else
   for tool in memcheck racecheck initcheck synccheck; do
-    part "$tool" "$(share 4)" compute-sanitizer --tool $tool --error-exitcode 9 $sanitized \
+    part "$tool" "$(share 5)" compute-sanitizer --tool $tool --error-exitcode 9 $sanitized \
       --gtest_brief=1
   done
 fi
 
-# ---- measure
-
-bin=$build/bin
-# measured NAME SECONDS COMMAND...: a part whose standard output is JSON lines.
-measured() {
-  local name=$1 limit=$2
-  shift 2
-  part "$name" "$limit" bash -c '"$@" >"$0" || exit' "$out/lines" "$@"
-  cat "$out/lines" >>"$log" 2>/dev/null
-  grep '^{.*}$' "$out/lines" >>"$results" 2>/dev/null
-  rm -f "$out/lines"
-}
-step() { # model precision seconds
-  measured "step of $1 in $2" 60 "$bin/training_step" --backend cuda --model "$1" --precision "$2" \
-    --seconds "$3" --peak-tflops 989 --json
-}
-step gpt2 mixed_bf16 8
-measured "products" 30 "$bin/gpu_products" --json - --seconds 0.2
-measured "optimizer" 45 "$bin/gpu_optimizer" --json - --seconds 0.5
-for precision in mixed_bf16 mixed_fp16 fp32 tf32; do
-  for model in mlp mlp_wide cnn; do step $model $precision 2; done
-done
-step gpt mixed_bf16 2
-measured "deepbench" 60 "$bin/gpu_deepbench" --json -
+# ---- compare
 
 python=$(command -v python3 || true)
 if [ -z "$python" ] || ! timeout 60 "$python" -c 'import torch; assert torch.cuda.is_available()' \
   >/dev/null 2>&1; then
   note "PyTorch" "skipped: no python3 that has PyTorch with CUDA" 0
 else
-  # The cheapest comparisons first: compilation of the largest may take what is left.
-  for models in products mlp mlp_wide cnn gpt2; do
+  # Compilation takes most of it, so a first pass looks at BF16 alone.
+  compared=(--precisions mixed_bf16 --modes bf16_autocast --rounds 2 --seconds 0.5)
+  [ "$minutes" -lt 20 ] || compared=(--rounds 3 --seconds 1)
+  for models in products mlp mlp_wide gpt2 cnn; do
     part "PyTorch beside $models" $((end - SECONDS - 5)) bash -c 'set -o pipefail; "$@" | tee "$0"' \
       "$out/pytorch-$models.txt" "$python" benchmarks/compare_pytorch.py --device cuda \
-      --models $models --rounds 3 --seconds 1 --program $bin/training_step \
+      --models $models "${compared[@]}" --program $bin/training_step \
       --json "$out/pytorch-$models.json"
   done
 fi
@@ -212,10 +232,8 @@ joined() { paste -sd, "$1" | sed 's/},{/},\n  {/g'; }
   printf '%s\n%s\nCUDA %s, %d s\n\n' "$gpu" "$machine" "$compiler" "$SECONDS"
   sed 's/^{"part": "\(.*\)", "status": "\(.*\)", "seconds": \(.*\)}$/\3 s\t\2\t\1/' "$parts"
   printf '\n'
-  # The figures that stand in every line, a line each.
-  sed 's/[{}"]//g; s/,\([a-z]\)/, \1/g; s/:/ /g' "$results"
-  cat "$out"/pytorch-*.txt 2>/dev/null
+  cat "$tables" "$out"/pytorch-*.txt 2>/dev/null
 } >"$out/summary.txt"
-rm -f "$results" "$parts" "$out"/pytorch-*
+rm -f "$results" "$parts" "$tables" "$out"/pytorch-*
 cat "$out/summary.txt"
 exit $failed

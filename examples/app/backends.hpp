@@ -65,8 +65,8 @@ void with_training_backend(std::string_view name, const F& f) {
   with_backend(name, [&]<class Backend>(std::type_identity<Backend> type) {
     if constexpr (std::same_as<Backend, halfstep::backend::Reference>)
       halfstep::fail<halfstep::BackendError>(
-          "--backend reference: this program is built for onednn and eigen only; plain loops would "
-          "train for hours");
+          "--backend reference: this program is not built for it, for plain loops would train for "
+          "hours; choose onednn, eigen or cuda");
     else
       f(type);
   });

@@ -317,6 +317,7 @@ TEST(MatmulKey, IsFusedWhereCublasTakesTheLayout) {
   key.bias = true;
   EXPECT_TRUE(key.fusable());
   key.epilogue = Epilogue::gelu;
+  key.before = true;
   EXPECT_TRUE(key.fusable());
   for (const auto change : {+[](MatmulKey& k) { k.n = 12; }, +[](MatmulKey& k) { k.batch = 2; },
                             +[](MatmulKey& k) { k.alignment_before = 8; },
@@ -333,7 +334,7 @@ TEST(MatmulKey, ASeparateGeluIsOfWhatAProductWithABiasWroteBefore) {
   float c = 0.0f, before = 0.0f;
   call.c = &c, call.before = &before;
   call.key.epilogue = Epilogue::gelu;
-  call.key.bias = true;
+  call.key.bias = call.key.before = true;
   call.key.alignment_before = 4;
   const MatmulCall separate = call.separate();
   EXPECT_EQ(separate.c, &before);

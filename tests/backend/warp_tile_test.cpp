@@ -189,6 +189,32 @@ TEST(HostBlock, MultipliesWhatItsWarpsHold) {
   }
 }
 
+struct CopiesLater {
+  const float* from;
+  float* seen;  // before and after the wait, by thread
+
+  template <class Block>
+  void operator()(Block& block) const {
+    float* const memory = block.template shared<float, 32 * 4, 0>();
+    block.own([&](int thread) {
+      block.start_copy(memory + 4 * thread, from + 4 * thread, thread % 2 == 0);
+    });
+    block.own([&](int thread) { seen[thread] = memory[4 * thread + 3]; });
+    block.await_copies();
+    block.own([&](int thread) { seen[32 + thread] = memory[4 * thread + 3]; });
+  }
+};
+
+TEST(HostBlock, HasCopiesWhenTheyWereAwaited) {
+  std::vector<float> from(32 * 4), seen(64);
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<float>(i + 1);
+  grid::run_on_host({1, 32}, CopiesLater{from.data(), seen.data()});
+  for (std::size_t thread = 0; thread < 32; ++thread) {
+    EXPECT_TRUE(std::isnan(seen[thread]));
+    EXPECT_EQ(seen[32 + thread], thread % 2 == 0 ? from[4 * thread + 3] : 0.0f);
+  }
+}
+
 struct LoadsRowsOfTwelve {
   template <class Block>
   void operator()(Block& block) const {

@@ -121,6 +121,27 @@ class Comparison(unittest.TestCase):
         self.assertEqual(rows[1]["ratio"], 2.5)
         self.assertIn("failed", text)
 
+    def test_products_are_compared_by_rate(self):
+        options = options_of("--device", "cuda", "--precisions", "mixed_bf16,tf32", "--executors",
+                             "eager", "--rounds", "2")
+        options.processor, options.pytorch_version, options.done = "a GPU", "0", []
+
+        class Product:
+
+            def __init__(self, torch, size, precision, multiply):
+                self.calls = 4
+
+        with mock.patch.object(compare_pytorch, "TorchProduct", Product), \
+             mock.patch.object(compare_pytorch, "SIZES", [1000]), \
+             mock.patch.object(compare_pytorch, "device_times", lambda *_: [8.0]), \
+             mock.patch.object(compare_pytorch, "halfstep_products", lambda *_: {1000: 2.0}), \
+             contextlib.redirect_stdout(io.StringIO()):
+            rows = compare_pytorch.compare_products(mock.MagicMock(), options)
+        self.assertEqual([row["precision"] for row in rows], ["bf16", "tf32"])
+        # Four products of 2 GFLOP in 8 ms.
+        self.assertAlmostEqual(rows[0]["pytorch_tflops"], 1.0)
+        self.assertAlmostEqual(rows[0]["ratio"], 2.0)
+
     def test_times_on_a_gpu_come_from_groups_between_events(self):
         torch = mock.MagicMock()
         torch.cuda.Event.return_value.elapsed_time.return_value = 12.0
@@ -132,8 +153,110 @@ class Comparison(unittest.TestCase):
 
 
 def run(*command, **environment):
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120,
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600,
                           env={**os.environ, **environment})
+
+
+def write_program(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/bash\n" + text)
+    path.chmod(0o755)
+
+
+class GpuMachine(unittest.TestCase):
+    """The GPU's script among stand-ins of all that it calls."""
+
+    STEP = """while [ $# -gt 0 ]; do
+  case $1 in --model) model=$2 ;; --precision) precision=$2 ;; esac
+  shift
+done
+[ $model = cnn ] && exit 3
+printf '{"model":"%s","precision":"%s","median_ms":1.5,"gemm_ms":1.25,"limit_ms":1.375,' $model $precision
+echo '"model_tflops":7.5}'
+"""
+    TABLE = """while [ "$1" != --json ]; do shift; done
+echo '{"program":"'$(basename $0)'"}' >$2
+echo table of $(basename $0)
+"""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        self.programs = self.root / "programs"
+        script = self.root / "benchmarks" / "gpu" / "run.sh"
+        script.parent.mkdir(parents=True)
+        script.write_text((ROOT / "benchmarks" / "gpu" / "run.sh").read_text())
+        build = self.root / "build" / "gpu"
+        self.write("nvidia-smi", "echo 'A \"great\" GPU, 1.2'")
+        self.write("nvcc", "echo 'Cuda compilation tools, release 13.0, V13.0'")
+        self.write("cmake", 'echo "$@"; echo "-- halfstep: backend cuda for sm_90"')
+        self.write("ctest", 'echo "tested $@"')
+        self.write("compute-sanitizer", "[ $2 != racecheck ] || exit 124")
+        self.write("python3", "exit 1")
+        write_program(build / "bin" / "training_step", self.STEP)
+        for name in ("products", "optimizer", "deepbench"):
+            write_program(build / "bin" / f"gpu_{name}", self.TABLE)
+        write_program(build / "tests" / "backend_cuda_kernels_test", "true")
+
+    def write(self, name, text):
+        write_program(self.programs / name, text)
+
+    def run_script(self, *given):
+        result = subprocess.run(["bash", "benchmarks/gpu/run.sh", "--out", "results", "--minutes",
+                                 "60", *given],
+                                cwd=self.root, capture_output=True, text=True, timeout=600,
+                                env={**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"})
+        results = self.root / "results"
+        summary = None
+        if (results / "summary.json").exists():
+            summary = json.loads((results / "summary.json").read_text())
+        return result, summary
+
+    def test_what_fails_is_reported_and_the_rest_is_measured(self):
+        result, summary = self.run_script()
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(summary["gpu"], 'A "great" GPU, 1.2')
+        self.assertEqual(summary["cuda"], "13.0")
+        status = {part["part"]: part["status"] for part in summary["parts"]}
+        self.assertEqual(status["tests"], "passed")
+        self.assertEqual(status["step of cnn in fp32"], "failed")
+        self.assertEqual(status["racecheck"], "timed out")
+        self.assertEqual(status["synccheck"], "passed")
+        self.assertIn("skipped", status["PyTorch"])
+        steps = [line for line in summary["results"] if "model" in line]
+        self.assertEqual(len(steps), 10)
+        self.assertEqual(steps[0]["model_tflops"], 7.5)
+        self.assertEqual([line["program"] for line in summary["results"] if "program" in line],
+                         ["gpu_products", "gpu_optimizer", "gpu_deepbench"])
+        text = (self.root / "results" / "summary.txt").read_text()
+        self.assertIn("table of gpu_deepbench", text)
+        self.assertIn("7.5 TFLOP/s", text)
+        self.assertEqual(sorted(path.name for path in (self.root / "results").iterdir()),
+                         ["log.txt", "summary.json", "summary.txt"])
+
+    def test_pytorchs_rows_stand_in_the_summary(self):
+        self.write("python3", """[ $1 = -c ] && exit 0
+while [ $# -gt 0 ]; do case $1 in --json) echo '[{"ratio": 2.0}]' >$2 ;; esac; shift; done
+echo PyTorch beside us""")
+        self.write("compute-sanitizer", "true")
+        result, summary = self.run_script()
+        self.assertEqual(summary["pytorch"], 5 * [[{"ratio": 2.0}]], result.stderr)
+        self.assertIn("PyTorch beside us", (self.root / "results" / "summary.txt").read_text())
+
+    def test_without_nvcc_the_reason_is_told(self):
+        self.write("cmake", "echo '-- halfstep: without backend cuda: nvcc was not found'")
+        result, summary = self.run_script()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("nvcc was not found", result.stderr)
+        self.assertIsNone(summary)
+
+    def test_a_build_alone_needs_no_gpu(self):
+        self.write("nvidia-smi", "exit 9")
+        result, summary = self.run_script("--build-only")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("build", result.stdout)
+        self.assertIsNone(summary)
 
 
 class Programs(unittest.TestCase):
@@ -154,9 +277,7 @@ class Programs(unittest.TestCase):
 
     def test_without_a_gpu_the_gpus_script_says_so(self):
         with tempfile.TemporaryDirectory() as folder:
-            nvidia_smi = pathlib.Path(folder) / "nvidia-smi"
-            nvidia_smi.write_text("#!/bin/sh\nexit 9\n")
-            nvidia_smi.chmod(0o755)
+            write_program(pathlib.Path(folder) / "nvidia-smi", "exit 9")
             result = run("bash", "benchmarks/gpu/run.sh", PATH=f"{folder}:{os.environ['PATH']}")
         self.assertEqual(result.returncode, 1)
         self.assertIn("no NVIDIA GPU", result.stderr)

@@ -185,10 +185,11 @@ case $consumer in
     ;;
   cudnn)
     command -v nvcc >/dev/null || skip "there is no nvcc"
-    has cudnn || skip "cuDNN was not found"
+    [ -n "${CUDNN_LIBRARY:-}" ] || skip "cuDNN was not found"
     nvcc -x cu -std=c++20 -O1 --expt-relaxed-constexpr -diag-suppress 20012,20014,20208 \
       -arch=sm_90 -DHALFSTEP_CUDNN -I "$HALFSTEP_SOURCE/include" "${eigen[@]}" \
-      "$here/cuda_layers.cpp" -o "$work/layers" -lcublasLt -lcudnn
+      -isystem "$CUDNN_INCLUDE" "$here/cuda_layers.cpp" -o "$work/layers" -lcublasLt \
+      -L "$(dirname "$CUDNN_LIBRARY")" -lcudnn
     ;;
   cuda_architectures)
     command -v nvcc >/dev/null || skip "there is no nvcc"

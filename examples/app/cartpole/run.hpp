@@ -21,7 +21,7 @@ struct CartPoleOptions : Options {
 inline constexpr std::array cartpole_presets{"full", "small"};
 
 /// All of cartpole on one backend: trains in each precision, prints the table. Each backend is
-/// compiled by itself, in <backend>.cpp.
+/// compiled by itself, in the file of its name.
 ///
 /// @throws halfstep::Error  a precision is not to be had, or a run was stopped
 template <class Backend>

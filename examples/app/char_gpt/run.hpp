@@ -12,7 +12,7 @@ struct CharGptOptions : LanguageOptions {
 };
 
 /// All of char_gpt on one backend: trains in each precision, prints the table and a sample of text
-/// of each. Each backend is compiled by itself, in <backend>.cpp.
+/// of each. Each backend is compiled by itself, in the file of its name.
 ///
 /// @throws halfstep::Error  a precision is not to be had, the data cannot be used, or a run was
 ///                          stopped

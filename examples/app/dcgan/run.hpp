@@ -16,7 +16,8 @@ struct DcganOptions : Options {
 };
 
 /// All of dcgan on one backend: trains the judge of the digits, then a generator in each precision,
-/// writes its images and prints the table. Each backend is compiled by itself, in <backend>.cpp.
+/// writes its images and prints the table. Each backend is compiled by itself, in the file of its
+/// name.
 ///
 /// @throws halfstep::Error  a precision is not to be had, the data cannot be used, an image cannot
 ///                          be written, or a run was stopped

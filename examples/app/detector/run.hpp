@@ -14,7 +14,7 @@ struct DetectorOptions : Options {
 };
 
 /// All of detector on one backend: trains in each precision and prints the table. Each backend is
-/// compiled by itself, in <backend>.cpp.
+/// compiled by itself, in the file of its name.
 ///
 /// @throws halfstep::Error  a precision is not to be had, the data cannot be used, or a run was
 ///                          stopped

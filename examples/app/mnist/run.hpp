@@ -18,8 +18,8 @@ struct Resnet;
 /// All of `mnist` with one classifier on one backend: reads the data, trains in each precision,
 /// prints the table.
 ///
-/// Each is compiled by itself, in <classifier>_<backend>.cpp: together they would take
-/// minutes and gigabytes.
+/// Each is compiled by itself, in the file <classifier>_<backend>: together they would take minutes
+/// and gigabytes.
 /// @throws halfstep::Error  a precision is not to be had, the data cannot be used, or a run was
 ///                          stopped
 template <template <class> class Classifier, class Backend>

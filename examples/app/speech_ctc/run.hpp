@@ -27,7 +27,7 @@ struct Fp16WithoutMasters : halfstep::MixedFp16 {
 };
 
 /// All of speech_ctc on one backend: generates the data, trains in each precision, prints the
-/// table. Each backend is compiled by itself, in <backend>.cpp.
+/// table. Each backend is compiled by itself, in the file of its name.
 ///
 /// @throws halfstep::Error  a precision is not to be had, or a run was stopped
 template <class Backend>

@@ -15,7 +15,7 @@ struct TranslateOptions : Options {
 };
 
 /// All of translate on one backend: trains in each precision, prints the table and some
-/// translations of each. Each backend is compiled by itself, in <backend>.cpp.
+/// translations of each. Each backend is compiled by itself, in the file of its name.
 ///
 /// @throws halfstep::Error  a precision is not to be had, or a run was stopped
 template <class Backend>

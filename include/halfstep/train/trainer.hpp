@@ -254,6 +254,7 @@ class Trainer {
     if (settings_.clip_norm > 0.0) optim::clip_norm(gradients, settings_.clip_norm);
     StepReport<Backend> report = scaler_.step(optimizer_, std::move(gradients));
     scaler_.update();
+    watch_.ask(scaler_);
     return report;
   }
 

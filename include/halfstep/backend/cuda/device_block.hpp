@@ -64,6 +64,24 @@ class DeviceBlock {
     return other;
   }
 
+  // Before Ampere a copy goes through registers, and is done when it was started.
+  __device__ void start_copy(void* to, const void* from, bool there) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 :
+                 : "r"(shared_address(to)), "l"(from), "r"(there ? 16 : 0)
+                 : "memory");
+#else
+    uint4 bytes = make_uint4(0, 0, 0, 0);
+    if (there) bytes = *static_cast<const uint4*>(from);
+    *static_cast<uint4*>(to) = bytes;
+#endif
+  }
+  __device__ void await_copies() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" : : : "memory");
+#endif
+  }
   static __device__ float exp2(float x) {
     asm("ex2.approx.ftz.f32 %0, %0;" : "+f"(x));
     return x;

@@ -44,7 +44,7 @@ class MatmulDescription {
     set(CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue(key));
-    if (key.has_before()) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{key.n});
+    if (key.before) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, std::int64_t{key.n});
     a_ = layout(data_type(key.in), key.transpose_a ? key.m : key.k, key.transpose_a ? key.k : key.m,
                 key.batch);
     b_ = layout(data_type(key.in), key.transpose_b ? key.k : key.n, key.transpose_b ? key.n : key.k,
@@ -108,7 +108,9 @@ class MatmulDescription {
   static cublasLtEpilogue_t epilogue(const MatmulKey& key) {
     switch (key.epilogue) {
       case Epilogue::gelu:
-        return key.bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+        if (key.before)
+          return key.bias ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+        return key.bias ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
       case Epilogue::gelu_backward:
         return key.bias ? CUBLASLT_EPILOGUE_DGELU_BGRAD : CUBLASLT_EPILOGUE_DGELU;
       case Epilogue::sums_of_a:
@@ -138,7 +140,7 @@ class MatmulDescription {
   }
   void point(const MatmulKey& key, const void* bias, const void* before) {
     if (key.bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
-    if (key.has_before()) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, before);
+    if (key.before) set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, before);
   }
   /// The heuristic reads no memory there, but how these addresses are aligned.
   void point_to_alignments(const MatmulKey& key) {

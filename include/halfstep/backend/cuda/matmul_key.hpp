@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/core/hash.hpp>
 #include <halfstep/ops/backend.hpp>
 
 #include <array>
@@ -15,7 +16,7 @@ enum class MatmulSum : std::uint8_t { float32, tf32, float64 };
 /// What a product does on its way out besides alpha op(A) op(B) + beta C.
 enum class Epilogue : std::uint8_t {
   none,           ///< at most adds a bias
-  gelu,           ///< C = gelu(before), the tanh form; keeps `before`, the product
+  gelu,           ///< C = gelu(before), the tanh form; keeps `before`, the product, if asked
   gelu_backward,  ///< C = gelu'(before) * the product; and its columns' sums, the bias' gradient
   sums_of_a,      ///< besides C, the sums of op(A)'s rows: a weight gradient's bias gradient
 };
@@ -36,6 +37,8 @@ struct MatmulKey {
   Epilogue epilogue = Epilogue::none;
   /// A bias is added, or in a backward epilogue its gradient is wanted.
   bool bias = false;
+  /// The epilogue writes what is before the activation, or reads it.
+  bool before = false;
   /// What passes over C follow in any case: they decide which way is the fastest.
   Activation activation = Activation::none;
   /// The first way was taken, no race was run.
@@ -46,7 +49,6 @@ struct MatmulKey {
   std::uint8_t alignment_c = 16;
   std::uint8_t alignment_bias = 16;
   std::uint8_t alignment_before = 16;
-  std::uint8_t no_gap = 0;
 
   using Words = std::array<std::int64_t, 6>;
   Words words() const { return std::bit_cast<Words>(*this); }
@@ -55,10 +57,7 @@ struct MatmulKey {
 
   struct Hash {
     std::size_t operator()(const MatmulKey& key) const {
-      std::uint64_t hash = 0;
-      for (const std::int64_t word : key.words())
-        hash = (hash ^ static_cast<std::uint64_t>(word)) * 0x9E3779B97F4A7C15u;
-      return static_cast<std::size_t>(hash ^ (hash >> 32));
+      return static_cast<std::size_t>(hash_of(key.words()));
     }
   };
 
@@ -68,21 +67,18 @@ struct MatmulKey {
     key.epilogue = Epilogue::none;
     // What comes before a GELU is a product with a bias; other epilogues' parts are all passes.
     key.bias = bias && epilogue == Epilogue::gelu;
-    if (epilogue == Epilogue::gelu) key.alignment_c = alignment_before;
+    if (epilogue == Epilogue::gelu && before) key.alignment_c = alignment_before;
+    key.before = false;
     key.alignment_before = 16;
     if (!key.bias) key.alignment_bias = 16;
     return key;
   }
 
-  /// Whether the epilogue writes what was before the activation, or reads it.
-  bool has_before() const {
-    return epilogue == Epilogue::gelu || epilogue == Epilogue::gelu_backward;
-  }
   /// Whether cuBLASLt may be asked for the product and its epilogue in one.
   bool fusable() const {
     if (epilogue == Epilogue::none) return bias;
     // The leading dimension of `before` must be a multiple of 8.
-    const bool fits = !has_before() || (n % 8 == 0 && alignment_before == 16);
+    const bool fits = !before || (n % 8 == 0 && alignment_before == 16);
     return batch == 1 && fits && in != MatmulNumber::float64;
   }
   /// Whether separate passes are only for want of a fused epilogue: of two ways the first must
@@ -114,7 +110,7 @@ struct MatmulCall {
   MatmulCall separate() const {
     MatmulCall call = *this;
     call.key = key.separate();
-    if (key.epilogue == Epilogue::gelu) call.c = before;
+    if (key.epilogue == Epilogue::gelu && key.before) call.c = before;
     return call;
   }
 };

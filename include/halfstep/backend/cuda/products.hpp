@@ -90,22 +90,24 @@ struct Products {
 
   /// before = alpha op(a) op(b) + bias, c = gelu(before), the tanh form; nothing is added to.
   ///
-  /// @param bias  [n], or null
+  /// @param bias    [n], or null
+  /// @param before  [m, n], for the backward pass, or null
   /// @numerics  fused, c is the GELU of what `before` was rounded from
   template <class Compute, class T>
   static void gemm_gelu(const GemmProblem& p, const T* a, const T* b, T* c, const T* bias,
                         T* before) {
     // FP64 has no epilogues.
     if (p.m * p.n * p.k == 0 || std::is_same_v<T, double>) {
-      gemm<Compute>(p, a, b, before, bias);
-      return Separate::finish_gelu(p, before, c);
+      T* const sums = before == nullptr ? c : before;
+      gemm<Compute>(p, a, b, sums, bias);
+      return Separate::finish_gelu(p, sums, c);
     }
     MatmulCall call = call_of<Compute>(p, a, b, c);
     call.key.epilogue = Epilogue::gelu;
     if (bias != nullptr) set_bias(call, const_cast<T*>(bias));
-    set_before(call, before);
-    Plans::shared().run(call, {}, [&](bool fused, void* to, void*) {
-      if (!fused) Separate::finish_gelu(p, before, static_cast<T*>(to));
+    if (before != nullptr) set_before(call, before);
+    Plans::shared().run(call, {}, [&](bool fused, void*, void*) {
+      if (!fused) Separate::finish_gelu(p, before == nullptr ? c : before, c);
     });
   }
 
@@ -201,6 +203,7 @@ struct Products {
     call.bias = bias;
   }
   static void set_before(MatmulCall& call, void* before) {
+    call.key.before = true;
     call.key.alignment_before = alignment_of(before);
     call.before = before;
   }

@@ -12,9 +12,11 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 // the probabilities again from log_sum, once by keys and once by queries: no row of an output has
 // two writers.
 //
-// Scores are scaled by log2(e) too, so that exp is exp2.
+// Scores are scaled by log2(e) too, so that exp is exp2. Sums are in FP32; weights (at most 1) and
+// their gradients dS / scale are rounded to T. One beyond FP16's 65504 is inf there, as a gradient
+// of that size would be: the loss scale is lowered.
 
-/// NaN when both are: scores that are show in the weights.
+/// The larger; of NaN and a number the number, for a score's NaN comes back from its weight.
 struct LargestNumber {
   HALFSTEP_HOST_DEVICE float operator()(float a, float b) const { return std::fmax(a, b); }
 };
@@ -96,8 +98,8 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
   using Base = AttentionOperands<Width, T>;
   using Base::tile;
   using typename Base::Tile;
-  static constexpr int key_rows = Width == 64 ? 64 : 32;  ///< in shared memory
-  static constexpr int step = 32;                         ///< whose scores are in registers
+  static constexpr int step = 32;  ///< keys of a tile
+  static constexpr int stages = Width == 64 ? 2 : 1;
   static constexpr int pitch = row_pitch(Width);
 
   T* y;
@@ -116,8 +118,8 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
     const Index head = block.index() / row_tiles;
     const Index first = block.index() % row_tiles * product_rows;
     T* const queries = block.template shared<T, product_rows * pitch, 0>();
-    T* const keys = block.template shared<T, key_rows * pitch, 1>();
-    T* const values = block.template shared<T, key_rows * pitch, 2>();
+    T* const keys = block.template shared<T, stages * step * pitch, 1>();
+    T* const values = block.template shared<T, stages * step * pitch, 2>();
 
     WarpTiles<Block, float, Base::columns> sums;
     sums.fill(block, 0.0f);
@@ -128,25 +130,25 @@ struct AttentionForwardKernel : AttentionOperands<Width, T> {
         total[row][thread] = 0;
       }
     });
-    copy_rows<product_rows, Width>(block, this->q(head), first, queries);
+    start_rows<product_rows, Width>(block, this->q(head), first, queries);
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, true> left;
     left.open(block, queries);
-    const Index end = this->end_of_keys(first);
-    for (Index first_key = 0; first_key < end; first_key += key_rows) {
-      copy_rows<key_rows, Width>(block, this->k(head), first_key, keys);
-      copy_rows<key_rows, Width>(block, this->v(head), first_key, values);
-      block.barrier();
-      for (int at = 0; at < key_rows && first_key + at < end; at += step) {
-        WarpTiles<Block, float, step / tile> scores;
-        scores.fill(block, 0.0f);
-        left.multiply(block, keys + at * pitch, scores);
-        this->mask(block, first, first_key + at, -std::numeric_limits<float>::infinity(), scores);
-        to_weights(block, scores, largest, total, sums);
-        add_weighted_rows<Width>(block, scores, values + at * pitch, sums);
-      }
-      block.barrier();
-    }
+    for_each_tile<step, stages>(
+        block, 0, this->end_of_keys(first),
+        [&](Index key, int stage) {
+          start_rows<step, Width>(block, this->k(head), key, keys + stage * step * pitch);
+          start_rows<step, Width>(block, this->v(head), key, values + stage * step * pitch);
+        },
+        [&](Index key, int stage) {
+          WarpTiles<Block, float, step / tile> scores;
+          scores.fill(block, 0.0f);
+          left.multiply(block, keys + stage * step * pitch, scores);
+          this->mask(block, first, key, -std::numeric_limits<float>::infinity(), scores);
+          to_weights(block, scores, largest, total, sums);
+          add_weighted_rows<Width>(block, scores, values + stage * step * pitch, sums);
+        });
     finish(block, head, first, largest, total, sums);
   }
 

@@ -9,9 +9,9 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 template <int Width, class T>
 struct AttentionBackward : AttentionOperands<Width, T> {
   using Base = AttentionOperands<Width, T>;
-  /// Rows of the other side in shared memory: with two operands of the own rows, all that fits.
-  static constexpr int other_rows = Width == 64 ? 64 : 16;
-  static constexpr int step = Width == 64 ? 32 : 16;  ///< whose scores are in registers
+  /// Rows of the other side in a tile: beside two operands of the own rows, all that fits.
+  static constexpr int step = Width == 64 ? 32 : 16;
+  static constexpr int stages = Width == 64 ? 2 : 1;
   /// Whether registers hold the left operands beside the sums (of keys, which have two, the one).
   static constexpr bool kept = Width == 64;
   static constexpr int step_tiles = step / Base::tile;
@@ -33,7 +33,7 @@ struct AttentionBackward : AttentionOperands<Width, T> {
 template <int Width, class T>
 struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
   using Base = AttentionBackward<Width, T>;
-  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles, Base::kept;
+  using Base::tile, Base::pitch, Base::step, Base::stages, Base::step_tiles, Base::kept;
   using typename Base::Tile;
 
   T* out;
@@ -50,11 +50,11 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
     const Index first = block.index() % row_tiles * product_rows;
     T* const queries = block.template shared<T, product_rows * pitch, 0>();
     T* const upstream = block.template shared<T, product_rows * pitch, 1>();
-    T* const keys = block.template shared<T, other_rows * pitch, 2>();
-    T* const values = block.template shared<T, other_rows * pitch, 3>();
+    T* const keys = block.template shared<T, stages * step * pitch, 2>();
+    T* const values = block.template shared<T, stages * step * pitch, 3>();
 
-    copy_rows<product_rows, Width>(block, this->q(head), first, queries);
-    copy_rows<product_rows, Width>(block, this->upstream(head), first, upstream);
+    start_rows<product_rows, Width>(block, this->q(head), first, queries);
+    start_rows<product_rows, Width>(block, this->upstream(head), first, upstream);
     WarpTiles<Block, float, Base::columns> sums;
     sums.fill(block, 0.0f);
     typename Block::template PerThread<float> log2_sum[2], shared[2];
@@ -66,38 +66,38 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
         shared[row][thread] = this->shared(head, i);
       }
     });
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, kept> left, left_upstream;
     left.open(block, queries);
     left_upstream.open(block, upstream);
-    const Index end = this->end_of_keys(first);
-    for (Index first_key = 0; first_key < end; first_key += other_rows) {
-      copy_rows<other_rows, Width>(block, this->k(head), first_key, keys);
-      copy_rows<other_rows, Width>(block, this->v(head), first_key, values);
-      block.barrier();
-      for (int at = 0; at < other_rows && first_key + at < end; at += step) {
-        WarpTiles<Block, float, step_tiles> slopes, products;
-        slopes.fill(block, 0.0f);
-        products.fill(block, 0.0f);
-        left.multiply(block, keys + at * pitch, slopes);
-        left_upstream.multiply(block, values + at * pitch, products);
-        block.own([&](int thread) {
-          HALFSTEP_UNROLL
-          for (int n = 0; n < step_tiles; ++n) {
+    for_each_tile<step, stages>(
+        block, 0, this->end_of_keys(first),
+        [&](Index key, int stage) {
+          start_rows<step, Width>(block, this->k(head), key, keys + stage * step * pitch);
+          start_rows<step, Width>(block, this->v(head), key, values + stage * step * pitch);
+        },
+        [&](Index key, int stage) {
+          WarpTiles<Block, float, step_tiles> slopes, products;
+          slopes.fill(block, 0.0f);
+          products.fill(block, 0.0f);
+          left.multiply(block, keys + stage * step * pitch, slopes);
+          left_upstream.multiply(block, values + stage * step * pitch, products);
+          block.own([&](int thread) {
             HALFSTEP_UNROLL
-            for (int e = 0; e < Tile::per_lane; ++e) {
-              float& score = slopes.tile[n][thread].of[e];
-              const int row = e / 2 % 2;
-              score = this->slope(this->template probability<Block>(score, log2_sum[row][thread]),
-                                  products.tile[n][thread].of[e], shared[row][thread]);
+            for (int n = 0; n < step_tiles; ++n) {
+              HALFSTEP_UNROLL
+              for (int e = 0; e < Tile::per_lane; ++e) {
+                float& score = slopes.tile[n][thread].of[e];
+                const int row = e / 2 % 2;
+                score = this->slope(this->template probability<Block>(score, log2_sum[row][thread]),
+                                    products.tile[n][thread].of[e], shared[row][thread]);
+              }
             }
-          }
+          });
+          this->mask(block, first, key, 0.0f, slopes);
+          add_weighted_rows<Width>(block, slopes, keys + stage * step * pitch, sums);
         });
-        this->mask(block, first, first_key + at, 0.0f, slopes);
-        add_weighted_rows<Width>(block, slopes, keys + at * pitch, sums);
-      }
-      block.barrier();
-    }
     store_rows(block, sums, static_cast<float>(p.scale), this->rows(out, p.q, p.queries, head),
                first, accumulate);
   }
@@ -107,7 +107,7 @@ struct AttentionQueryGradientKernel : AttentionBackward<Width, T> {
 template <int Width, class T>
 struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
   using Base = AttentionBackward<Width, T>;
-  using Base::tile, Base::pitch, Base::other_rows, Base::step, Base::step_tiles, Base::kept;
+  using Base::tile, Base::pitch, Base::step, Base::stages, Base::step_tiles, Base::kept;
   using typename Base::Tile;
 
   T* of_keys;
@@ -126,66 +126,68 @@ struct AttentionKeyGradientKernel : AttentionBackward<Width, T> {
     const Index first = block.index() % row_tiles * product_rows;
     T* const keys = block.template shared<T, product_rows * pitch, 0>();
     T* const values = block.template shared<T, product_rows * pitch, 1>();
-    T* const queries = block.template shared<T, other_rows * pitch, 2>();
-    T* const upstream = block.template shared<T, other_rows * pitch, 3>();
-    float* const log2_sum = block.template shared<float, other_rows, 4>();
-    float* const shared = block.template shared<float, other_rows, 5>();
+    T* const queries = block.template shared<T, stages * step * pitch, 2>();
+    T* const upstream = block.template shared<T, stages * step * pitch, 3>();
+    float* const log2_sum = block.template shared<float, stages * step, 4>();
+    float* const shared = block.template shared<float, stages * step, 5>();
 
-    copy_rows<product_rows, Width>(block, this->k(head), first, keys);
-    copy_rows<product_rows, Width>(block, this->v(head), first, values);
+    start_rows<product_rows, Width>(block, this->k(head), first, keys);
+    start_rows<product_rows, Width>(block, this->v(head), first, values);
     WarpTiles<Block, float, Base::columns> key_sums, value_sums;
     key_sums.fill(block, 0.0f);
     value_sums.fill(block, 0.0f);
+    block.await_copies();
     block.barrier();
     LeftRows<Block, T, Width, kept> left;
     LeftRows<Block, T, Width, false> left_values;
     left.open(block, keys);
     left_values.open(block, values);
     // The first query that sees a key is the one beside it.
-    const Index begin = p.causal ? first / other_rows * other_rows : 0;
-    for (Index first_query = begin; first_query < p.queries; first_query += other_rows) {
-      copy_rows<other_rows, Width>(block, this->q(head), first_query, queries);
-      copy_rows<other_rows, Width>(block, this->upstream(head), first_query, upstream);
-      block.own([&](int thread) {
-        if (thread >= other_rows) return;
-        log2_sum[thread] = this->log2_sum(head, first_query + thread);
-        shared[thread] = this->shared(head, first_query + thread);
-      });
-      block.barrier();
-      for (int at = 0; at < other_rows && first_query + at < p.queries; at += step) {
-        WarpTiles<Block, float, step_tiles> weights, products;
-        weights.fill(block, 0.0f);
-        left.multiply(block, queries + at * pitch, weights);
-        block.own([&](int thread) {
-          HALFSTEP_UNROLL
-          for (int n = 0; n < step_tiles; ++n) {
+    for_each_tile<step, stages>(
+        block, p.causal ? first / step * step : 0, p.queries,
+        [&](Index query, int stage) {
+          start_rows<step, Width>(block, this->q(head), query, queries + stage * step * pitch);
+          start_rows<step, Width>(block, this->upstream(head), query,
+                                  upstream + stage * step * pitch);
+          block.own([&](int thread) {
+            if (thread >= step) return;
+            log2_sum[stage * step + thread] = this->log2_sum(head, query + thread);
+            shared[stage * step + thread] = this->shared(head, query + thread);
+          });
+        },
+        [&](Index query, int stage) {
+          const int at = stage * step;
+          WarpTiles<Block, float, step_tiles> weights, products;
+          weights.fill(block, 0.0f);
+          left.multiply(block, queries + at * pitch, weights);
+          block.own([&](int thread) {
             HALFSTEP_UNROLL
-            for (int e = 0; e < Tile::per_lane; ++e) {
-              float& score = weights.tile[n][thread].of[e];
-              score = this->template probability<Block>(
-                  score, log2_sum[at + n * tile + Tile::column(thread, e)]);
+            for (int n = 0; n < step_tiles; ++n) {
+              HALFSTEP_UNROLL
+              for (int e = 0; e < Tile::per_lane; ++e) {
+                float& score = weights.tile[n][thread].of[e];
+                score = this->template probability<Block>(
+                    score, log2_sum[at + n * tile + Tile::column(thread, e)]);
+              }
             }
-          }
-        });
-        this->template mask<true>(block, first, first_query + at, 0.0f, weights);
-        add_weighted_rows<Width>(block, weights, upstream + at * pitch, value_sums);
-        products.fill(block, 0.0f);
-        left_values.multiply(block, upstream + at * pitch, products);
-        block.own([&](int thread) {
-          HALFSTEP_UNROLL
-          for (int n = 0; n < step_tiles; ++n) {
+          });
+          this->template mask<true>(block, first, query, 0.0f, weights);
+          add_weighted_rows<Width>(block, weights, upstream + at * pitch, value_sums);
+          products.fill(block, 0.0f);
+          left_values.multiply(block, upstream + at * pitch, products);
+          block.own([&](int thread) {
             HALFSTEP_UNROLL
-            for (int e = 0; e < Tile::per_lane; ++e) {
-              float& weight = weights.tile[n][thread].of[e];
-              weight = this->slope(weight, products.tile[n][thread].of[e],
-                                   shared[at + n * tile + Tile::column(thread, e)]);
+            for (int n = 0; n < step_tiles; ++n) {
+              HALFSTEP_UNROLL
+              for (int e = 0; e < Tile::per_lane; ++e) {
+                float& weight = weights.tile[n][thread].of[e];
+                weight = this->slope(weight, products.tile[n][thread].of[e],
+                                     shared[at + n * tile + Tile::column(thread, e)]);
+              }
             }
-          }
+          });
+          add_weighted_rows<Width>(block, weights, queries + at * pitch, key_sums);
         });
-        add_weighted_rows<Width>(block, weights, queries + at * pitch, key_sums);
-      }
-      block.barrier();
-    }
     if (of_keys != nullptr)
       store_rows(block, key_sums, static_cast<float>(p.scale),
                  this->rows(of_keys, p.k, p.keys, head), first, add_to_keys);

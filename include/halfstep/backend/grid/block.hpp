@@ -20,6 +20,9 @@ namespace halfstep::inline HALFSTEP_ABI::backend::grid {
 //   block.own([&](int thread) {})     a phase that touches nothing which another thread writes
 //   block.template shared<T, N, Id>() N elements of memory that the block's threads share
 //   Block::PerThread<T>               a variable that each thread has: x[thread]
+//   block.start_copy(to, from, there) a thread's 16 bytes of global memory to shared memory, or
+//                                     zeros; they are there after
+//   block.await_copies()              which waits for all that the thread has started
 //   Block::exp2(x)                    2^x of a float, 0 below 2^-126; errs by 2^-22 of it
 //   block.exchange(x, offset)         what x is in lane `lane ^ offset` of the thread's warp
 //

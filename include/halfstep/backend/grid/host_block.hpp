@@ -46,6 +46,19 @@ class HostBlock {
   }
   void barrier() {}
 
+  void start_copy(void* to, const void* from, bool there) {
+    copies_.push_back({to, there ? from : nullptr});
+  }
+  /// As late as may be: what is read before was not there yet.
+  void await_copies() {
+    for (const Copy& copy : copies_) {
+      if (copy.from != nullptr)
+        std::memcpy(copy.to, copy.from, 16);
+      else
+        std::memset(copy.to, 0, 16);
+    }
+    copies_.clear();
+  }
   static float exp2(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
 
   template <class T, int N, int Id>
@@ -107,6 +120,10 @@ class HostBlock {
  private:
   static constexpr std::size_t most_shared = 48 << 10;
 
+  struct Copy {
+    void* to;
+    const void* from;
+  };
   /// What a warp holds together.
   struct Matrix {
     float at[16][16];
@@ -140,6 +157,7 @@ class HostBlock {
   GridSize size_;
   bool backwards_ = true;
   std::size_t used_ = 0;
+  std::vector<Copy> copies_;
   std::map<int, std::vector<std::max_align_t>> shared_;
 };
 

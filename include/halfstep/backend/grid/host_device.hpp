@@ -4,7 +4,6 @@
 #include <halfstep/tensor/device.hpp>
 
 #include <cstring>
-#include <limits>
 
 namespace halfstep::inline HALFSTEP_ABI {
 namespace backend::grid {
@@ -12,10 +11,12 @@ namespace backend::grid {
 /// What a BlockCache allocates from where there is no GPU: memory that holds NaN in every storage
 /// type until it is written.
 struct HostMemory {
-  static void* allocate(std::size_t bytes) {
+  static void* allocate(std::size_t bytes) try {
     void* memory = allocate_system_memory(bytes);
     std::memset(memory, 0xFF, bytes);
     return memory;
+  } catch (const BackendError&) {
+    return nullptr;  // the cache may have what is missing
   }
   static void free(void* memory) { free_system_memory(memory); }
   /// Nobody has counted: the system refuses by itself.

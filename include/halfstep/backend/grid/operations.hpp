@@ -364,8 +364,9 @@ struct Operations {
         has_aligned_rows(to.v, p.v, p.width);
     const auto launch = [&]<int Width>(std::integral_constant<int, Width>) {
       const AttentionOperands<Width, T> operands{in, aligned};
-      const AttentionQueryGradientKernel<Width, T> of_queries{operands, to.q, to.add_q};
-      const AttentionKeyGradientKernel<Width, T> of_keys{operands, to.k, to.v, to.add_k, to.add_v};
+      const AttentionQueryGradientKernel<Width, T> of_queries{{operands}, to.q, to.add_q};
+      const AttentionKeyGradientKernel<Width, T> of_keys{
+          {operands}, to.k, to.v, to.add_k, to.add_v};
       if (to.q != nullptr) Queue::launch(of_queries.grid(), of_queries);
       if (to.k != nullptr || to.v != nullptr) Queue::launch(of_keys.grid(), of_keys);
     };

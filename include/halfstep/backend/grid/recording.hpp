@@ -84,9 +84,11 @@ class Recording {
   static constexpr std::size_t padded(std::size_t bytes) {
     return (bytes + alignment - 1) / alignment * alignment;
   }
-  std::byte* address(std::size_t unit) { return bytes_.data()->of + unit * sizeof(Unit); }
+  std::byte* address(std::size_t unit) {
+    return reinterpret_cast<std::byte*>(bytes_.data() + unit);
+  }
   const std::byte* address(std::size_t unit) const {
-    return bytes_.data()->of + unit * sizeof(Unit);
+    return reinterpret_cast<const std::byte*>(bytes_.data() + unit);
   }
   template <class Command>
   static void begin_work(const std::byte* command, Stream stream,

@@ -35,11 +35,12 @@ bool has_aligned_rows(const T* data, const HeadStrides& by, Index width) {
          reinterpret_cast<std::uintptr_t>(data) % alignof(Pack<T, 8>) == 0;
 }
 
-/// Rows `first` and on to shared memory, with zeros beyond the matrix: they add nothing.
+/// Starts to copy rows `first` and on to shared memory, with zeros beyond the matrix: they add
+/// nothing.
 HALFSTEP_CALLS_EITHER
 template <int Rows, int Width, class Block, class T>
-HALFSTEP_HOST_DEVICE void copy_rows(Block& block, const MatrixRows<const T>& from, Index first,
-                                    T* to) {
+HALFSTEP_HOST_DEVICE void start_rows(Block& block, const MatrixRows<const T>& from, Index first,
+                                     T* to) {
   constexpr int packs = Width / 8, rows_at_once = product_threads / packs;
   static_assert(Rows % rows_at_once == 0);
   block.own([&](int thread) {
@@ -50,9 +51,7 @@ HALFSTEP_HOST_DEVICE void copy_rows(Block& block, const MatrixRows<const T>& fro
       const Index there = column < from.width ? from.count - first - row : 0;
       HALFSTEP_UNROLL
       for (int n = 0; n < Rows; n += rows_at_once) {
-        Pack<T, 8> pack{};
-        if (n < there) pack = *reinterpret_cast<const Pack<T, 8>*>(source);
-        *reinterpret_cast<Pack<T, 8>*>(target) = pack;
+        block.start_copy(target, source, n < there);
         source += rows_at_once * from.stride;
         target += rows_at_once * row_pitch(Width);
       }
@@ -66,6 +65,31 @@ HALFSTEP_HOST_DEVICE void copy_rows(Block& block, const MatrixRows<const T>& fro
       }
     }
   });
+}
+
+/// Calls use(first, stage) for tiles of Rows rows from begin to end, each of which start(first,
+/// stage) has copied to its stage in shared memory: with two stages while the one before is used.
+HALFSTEP_CALLS_EITHER
+template <int Rows, int Stages, class Block, class Start, class Use>
+HALFSTEP_HOST_DEVICE void for_each_tile(Block& block, Index begin, Index end, const Start& start,
+                                        const Use& use) {
+  int stage = 0;
+  start(begin, stage);
+  for (Index first = begin; first < end; first += Rows) {
+    const Index next = first + Rows;
+    block.await_copies();
+    // Here all see the tile, and nobody uses the one before it any more.
+    block.barrier();
+    if constexpr (Stages == 2) {
+      if (next < end) start(next, 1 - stage);
+      use(first, stage);
+      stage = 1 - stage;
+    } else {
+      use(first, stage);
+      block.barrier();
+      if (next < end) start(next, stage);
+    }
+  }
 }
 
 /// Each warp's 16 rows of a left operand: kept in registers, or where these are short read from
