@@ -100,9 +100,7 @@ void expect_the_gradient_in_the_logits() {
 
 template <class B>
 class InPlace : public testing::Test {};
-struct Loops : hs::backend::CpuLoops {
-  static constexpr std::string_view name = "loops";
-};
+struct Loops : hs::backend::CpuLoops {};
 using Backends =
     testing::Types<hs::backend::Reference, Loops, hs::backend::HostGrid, hs::backend::Delayed>;
 TYPED_TEST_SUITE(InPlace, Backends);
