@@ -73,6 +73,8 @@ struct AttentionLogSumKernel {
         // Online: what was summed so far is scaled when a larger score comes.
         const Scalar score = in.score(row / p.queries, i, j);
         const Scalar next = Largest()(most, score);
+        // Scores of -inf have no weight beside others.
+        if (next == -std::numeric_limits<Scalar>::infinity()) continue;
         total = (most == next ? total : total * std::exp(most - next)) + std::exp(score - next);
         most = next;
       }
