@@ -30,7 +30,7 @@ class OnCuda : public testing::Test {
       {"char_gpt", "--data text.txt --preset small --steps 20"},
       {"char_gpt", "--data text.txt --preset small --steps 20 --recompute --tied --dropout 0.1"},
       {"char_lstm", "--data text.txt --preset small --steps 20"},
-      {"speech_ctc", "--preset small --steps 20 --corpus 100"},
+      {"speech_ctc", "--preset small --steps 20 --sequences 100"},
       {"translate", "--preset small --steps 20"},
       {"dcgan", "--data small --preset small --steps 20 --samples 100 --images ''"},
       {"detector", "--data small --preset small --steps 20 --test-canvases 20"},
@@ -48,6 +48,8 @@ TEST_F(OnCuda, AProgramWithoutAGpuSaysWhatToDoBeforeItMakesAFile) {
   for (const Program& program : programs)
     expect_refusal(program.name, program.arguments + " --backend cuda --json lines.json", 1,
                    {no_gpu}, folder);
+  // It is the device that is missing: CPUs refuse TF32 by its name.
+  expect_refusal("mnist", "--precision tf32 --backend cuda", 1, {no_gpu}, folder);
   unsetenv("CUDA_VISIBLE_DEVICES");
   for (const char* file : {"lines.json", "telemetry.jsonl"})
     EXPECT_FALSE(std::filesystem::exists(folder / file)) << "a failed run left " << file;
