@@ -17,8 +17,7 @@ using halfstep::Index;
 using measure::GpuBackend;
 
 struct Options {
-  std::vector<std::string> precisions{measure::product_precisions.begin(),
-                                      measure::product_precisions.end()};
+  std::vector<std::string> precisions = measure::product_precisions<GpuBackend>();
   double seconds = 0.05;
   std::string json;
 };
@@ -245,7 +244,7 @@ class Report {
 int main(int count, char** arguments) {
   Options options;
   CLI::App line("Measures layers of published models on the GPU, by precision.", "gpu_deepbench");
-  line.add_option("--precisions", options.precisions, "fp32, tf32, fp16, bf16")->delimiter(',');
+  measure::add_precisions(line, options.precisions);
   line.add_option("--seconds", options.seconds, "of each measurement")
       ->check(app::positive_number())
       ->capture_default_str();

@@ -115,7 +115,7 @@ void measure_optimizer(const Options& options) {
   const std::string device = measure::device_name();
   app::JsonLines json(options.json);
   app::Table table({device + ", AdamW", "ms", "GB/s", "beside", "GB/s", "ratio"});
-  for (const char* precision : {"bf16", "fp16"})
+  for (const std::string& precision : measure::product_precisions<measure::GpuBackend>())
     measure::with_product_precision<measure::GpuBackend>(
         precision, [&]<class Setup>(std::type_identity<Setup>) {
           if constexpr (sizeof(typename Setup::Parameter) == 2)

@@ -11,8 +11,7 @@ namespace {
 
 struct Options {
   std::vector<halfstep::Index> sizes{512, 1024, 2048, 4096, 8192};
-  std::vector<std::string> precisions{measure::product_precisions.begin(),
-                                      measure::product_precisions.end()};
+  std::vector<std::string> precisions = measure::product_precisions<measure::GpuBackend>();
   double seconds = 0.3;
   std::string json;
 };
@@ -61,7 +60,7 @@ int main(int count, char** arguments) {
       ->delimiter(',')
       ->check(app::at_least(1))
       ->capture_default_str();
-  line.add_option("--precisions", options.precisions, "fp32, tf32, fp16, bf16")->delimiter(',');
+  measure::add_precisions(line, options.precisions);
   line.add_option("--seconds", options.seconds, "of each measurement")
       ->check(app::positive_number())
       ->capture_default_str();

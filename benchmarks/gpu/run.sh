@@ -42,14 +42,12 @@ if [ -n "$dependencies" ]; then
   dependencies=$(cd "$dependencies" && pwd)
 fi
 
+# CUDA's programs may stand where their installers put them, outside the path.
+PATH=$PATH:/usr/local/cuda/bin:/usr/local/nvidia/bin
 gpu=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -n 1)
 if [ -z "$gpu" ] && [ -z "$build_only" ]; then
   echo "run.sh: no NVIDIA GPU was found (nvidia-smi names none); --build-only builds without one" >&2
   exit 1
-fi
-# nvcc may stand where CUDA puts it, outside the path.
-if ! command -v nvcc >/dev/null && [ -x /usr/local/cuda/bin/nvcc ]; then
-  PATH=$PATH:/usr/local/cuda/bin
 fi
 
 mkdir -p "$out" || exit 1
@@ -106,17 +104,25 @@ if [ -n "$dependencies" ]; then
       -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX='$PWD/$build/googletest' -DBUILD_GMOCK=OFF &&
     cmake --build $build/googletest-build --parallel $jobs --target install"
 fi
-# Where the toolkit has no cuDNN, the one that PyTorch brought along will do.
-cudnn=()
-wheel=$(python3 -c 'import nvidia.cudnn; print(list(nvidia.cudnn.__path__)[0])' 2>/dev/null)
-library=$(ls "$wheel"/lib/libcudnn.so* 2>/dev/null | head -n 1)
-if [ -n "$library" ] && ! ldconfig -p | grep -q 'libcudnn\.so$'; then
-  cudnn=(-DCUDNN_INCLUDE_DIR="$wheel/include" -DCUDNN_LIBRARY="$library")
-fi
+# Python's packages bring libraries without the link that a linker looks for, and PyTorch brings cuDNN
+# along: what CMake would not find is named to it.
+toolkit=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")
+wheels=$(python3 -c 'import nvidia; print(list(nvidia.__path__)[0])' 2>/dev/null)
+library() {
+  ls -U {"$toolkit",/usr}/{lib,lib64,"lib/$(uname -m)-linux-gnu"}/"lib$1.so" \
+    {"$toolkit","${wheels:-/none}"/*}/{lib,lib64}/"lib$1.so".* 2>/dev/null | head -n 1
+}
+libraries=()
+cublas=$(library cublasLt)
+[ -z "$cublas" ] || libraries+=(-DCUDA_cublasLt_LIBRARY="$cublas")
+cudnn=$(library cudnn)
+headers=${cudnn%/*/*}/include
+[ ! -f "$headers/cudnn_version.h" ] ||
+  libraries+=(-DCUDNN_LIBRARY="$cudnn" -DCUDNN_INCLUDE_DIR="$headers")
 generator=()
 if [ ! -f $build/CMakeCache.txt ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
 part "configure" "$(share 10)" cmake -S . -B $build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_PREFIX_PATH="$prefix" "${cudnn[@]}" -DHALFSTEP_BUILD_EXAMPLES=OFF
+  -DCMAKE_PREFIX_PATH="$prefix" "${libraries[@]}" -DHALFSTEP_BUILD_EXAMPLES=OFF
 if ! grep -q '^-- halfstep: backend cuda' "$log"; then
   grep -E '^-- halfstep: without|CMake Error' "$log" >&2
   echo "run.sh: backend cuda cannot be built here; $log says why" >&2
