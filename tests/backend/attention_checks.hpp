@@ -153,7 +153,7 @@ class Bounds {
         product += other;
         product_magnitude += std::fabs(other);
       }
-      const double off = (width + 6) * u_acc * p_.scale * magnitude;
+      const double off = (width + 6) * u_acc * std::fabs(p_.scale) * magnitude;
       worst = std::max(worst, off);
       const double probability = std::exp(p_.scale * score - log_sum_of_row);
       const double in_forward = 2 * std::expm1(off) + (keys / 4 + 16 + keys) * u_acc;
@@ -171,9 +171,9 @@ class Bounds {
         at(v, from_v + d) +=
             ((u_weight + in_backward + queries * u_acc) * probability + least) * of_g;
         at(q, from_q + d) +=
-            p_.scale * (slope_off + (u_weight + keys * u_acc) * slope + least) * of_k;
+            std::fabs(p_.scale) * (slope_off + (u_weight + keys * u_acc) * slope + least) * of_k;
         at(k, from_k + d) +=
-            p_.scale * (slope_off + (u_weight + queries * u_acc) * slope + least) * of_q;
+            std::fabs(p_.scale) * (slope_off + (u_weight + queries * u_acc) * slope + least) * of_q;
       }
     }
     at(log_sum, row) = worst + (2 * keys + 16 + 4 * std::fabs(log_sum_of_row)) * u_acc;
@@ -264,6 +264,16 @@ TYPED_TEST_P(Attention, OfOneSequenceToAnotherIsWithinItsBound) {
   }
 }
 
+TYPED_TEST_P(Attention, TakesAnyScale) {
+  using B = typename TypeParam::Backend;
+  using T = typename TypeParam::Storage;
+  for (const double scale : {-0.25, 0.0, 1.0}) {
+    Heads<T> heads(40, 40, 16, true);
+    heads.p.scale = scale;
+    expect_defined<B>(heads);
+  }
+}
+
 TYPED_TEST_P(Attention, AddsToGradients) {
   using B = typename TypeParam::Backend;
   using T = typename TypeParam::Storage;
@@ -348,7 +358,7 @@ TYPED_TEST_P(Attention, GivesKeysWithoutAScoreNoWeight) {
 
 REGISTER_TYPED_TEST_SUITE_P(Attention, IsWithinItsBoundOfTheDefinition, OfManyTilesIsWithinItsBound,
                             ReadsRowsOfAnyAlignment, OfOneSequenceToAnotherIsWithinItsBound,
-                            AddsToGradients, HasTheSameBitsInEveryRun,
+                            TakesAnyScale, AddsToGradients, HasTheSameBitsInEveryRun,
                             WritesTheGradientsThatAreAskedFor, KeepsNan,
                             GivesKeysWithoutAScoreNoWeight);
 
