@@ -39,8 +39,9 @@ struct Only : cuda::Cudnn {
   }
 };
 template <std::size_t Nth>
-struct ByOne : cuda::LibraryConvolutions<hs::backend::grid::Operations<cuda::Queue, cuda::Products>,
-                                         Only<Nth>> {};
+struct ByOne
+    : cuda::LibraryConvolutions<hs::backend::grid::Operations<cuda::Queue, cuda::CublasProducts>,
+                                Only<Nth>> {};
 
 /// A race may choose any of them.
 template <std::size_t... Nth>
