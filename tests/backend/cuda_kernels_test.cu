@@ -1,6 +1,7 @@
 // The kernels do what every backend must, on a GPU.
 #include "channel_moments_checks.hpp"
 #include "check_finite_checks.hpp"
+#include "conversion_checks.hpp"
 #include "count_exponents_checks.hpp"
 #include "elementwise_checks.hpp"
 #include "gather_checks.hpp"
@@ -19,6 +20,9 @@ INSTANTIATE_TYPED_TEST_SUITE_P(Cublas, ChannelMoments, Cases);
 }
 namespace check_finite_checks {
 INSTANTIATE_TYPED_TEST_SUITE_P(Cublas, CheckFinite, Cases);
+}
+namespace conversion_checks {
+INSTANTIATE_TYPED_TEST_SUITE_P(Cublas, Conversion, testing::Types<Cublas>);
 }
 namespace count_exponents_checks {
 INSTANTIATE_TYPED_TEST_SUITE_P(Cublas, CountExponents, Cases);

@@ -3,6 +3,7 @@
 
 #include "channel_moments_checks.hpp"
 #include "check_finite_checks.hpp"
+#include "conversion_checks.hpp"
 #include "convolution_checks.hpp"
 #include "count_exponents_checks.hpp"
 #include "elementwise_checks.hpp"
@@ -26,6 +27,9 @@ namespace convolution_checks {
 using InTwoTypes = testing::Types<Case<HostGrid, float>, Case<HostGrid, halfstep::float16>>;
 INSTANTIATE_TYPED_TEST_SUITE_P(HostGrid, Convolution, InTwoTypes);
 }  // namespace convolution_checks
+namespace conversion_checks {
+INSTANTIATE_TYPED_TEST_SUITE_P(HostGrid, Conversion, testing::Types<HostGrid>);
+}
 namespace count_exponents_checks {
 INSTANTIATE_TYPED_TEST_SUITE_P(HostGrid, CountExponents, Cases);
 }

@@ -12,7 +12,8 @@ namespace halfstep::inline HALFSTEP_ABI {
 /// @numerics  from float: round to nearest, ties to even; overflow gives inf; subnormals are exact;
 /// a
 ///            NaN stays a (quiet) NaN with the upper bits of its payload, as VCVTPS2PH keeps them.
-///            Integer code, so the result does not depend on flush-to-zero or the rounding mode.
+///            Integer code on the host, so the result does not depend on flush-to-zero or the
+///            rounding mode; the GPU's own conversions have the same bits.
 struct float16 {
   std::uint16_t bits;
 
@@ -21,6 +22,14 @@ struct float16 {
   HALFSTEP_HOST_DEVICE constexpr explicit float16(float value) : bits(round(value)) {}
 
   HALFSTEP_HOST_DEVICE constexpr explicit operator float() const {
+#if defined(HALFSTEP_DEVICE_PASS)
+    // Of a NaN the GPU does not keep the payload.
+    if (!__builtin_is_constant_evaluated() && (bits & 0x7C00u) != 0x7C00u) {
+      float value = 0.0f;
+      asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+      return value;
+    }
+#endif
     const std::uint32_t sign = (bits & 0x8000u) << 16;
     const std::uint32_t exponent = (bits >> 10) & 0x1Fu;
     std::uint32_t fraction = bits & 0x3FFu;
@@ -56,6 +65,13 @@ struct float16 {
     const std::uint32_t word = __builtin_bit_cast(std::uint32_t, value);
     const std::uint32_t sign = (word >> 16) & 0x8000u;
     const std::uint32_t magnitude = word & 0x7FFFFFFFu;
+#if defined(HALFSTEP_DEVICE_PASS)
+    if (!__builtin_is_constant_evaluated() && magnitude <= 0x7F800000u) {
+      std::uint16_t nearest = 0;
+      asm("cvt.rn.f16.f32 %0, %1;" : "=h"(nearest) : "f"(value));
+      return nearest;
+    }
+#endif
     std::uint32_t half = 0;
     if (magnitude > 0x7F800000u) {
       half = 0x7E00u | ((magnitude >> 13) & 0x3FFu);
