@@ -100,7 +100,7 @@ function(halfstep_find_component name)
       target_compile_options(
         halfstep::cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20>"
                                  "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>"
-                                 "$<$<COMPILE_LANGUAGE:CUDA>:-diag-suppress=20012,20014,20208>")
+                                 "$<$<COMPILE_LANGUAGE:CUDA>:-diag-suppress=2810,20012,20014,20208>")
     elseif(name STREQUAL "openmp")
       target_compile_options(halfstep::openmp
                              INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fopenmp>")
