@@ -27,7 +27,7 @@ struct HostCublas {
   static std::vector<MatmulAlgorithm> candidates(const MatmulKey&) { return {{}}; }
   static bool accepts(const MatmulKey&, const MatmulAlgorithm&) { return true; }
   using Race = backend::grid::Enqueue<backend::grid::HostStream>::AtOnce;
-  static void require(MatmulNumber) {}
+  static void require(MatmulNumber, MatmulSum) {}
   static std::string machine() { return "host"; }
   template <class F>
   static double elapsed(const F& f) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <halfstep/backend/cuda/architecture.hpp>
 #include <halfstep/backend/cuda/matmul_description.hpp>
 #include <halfstep/backend/cuda/matmul_plans.hpp>
 #include <halfstep/tensor/tensor.hpp>
@@ -92,13 +93,10 @@ struct MatmulRuntime {
     Queue::clear(memory.size(), memory.data());
     return memory;
   }
-  /// @throws PrecisionError  BF16 on a GPU that is older than Ampere
-  static void require(MatmulNumber number) {
-    const int architecture = Stream::shared().architecture();
-    if (number == MatmulNumber::bfloat16 && architecture < 80)
-      fail<PrecisionError>("this GPU multiplies no BF16: its compute capability is ",
-                           architecture / 10, ".", architecture % 10,
-                           " and 8.0 is needed; choose MixedFp16");
+  /// @throws PrecisionError  BF16 or TF32 on a GPU that is older than Ampere
+  static void require(MatmulNumber number, MatmulSum sum) {
+    if (number == MatmulNumber::bfloat16) require_architecture<bfloat16, float>();
+    if (sum == MatmulSum::tf32) require_architecture<float, tf32>();
   }
   static std::string machine() { return Library::machine(); }
 };

@@ -35,7 +35,7 @@ struct BiasGradient {
 ///       before; its making throws where a race cannot be
 ///   `double elapsed(f)`  see fastest()
 ///   `Scratch scratch(bytes)`  cleared memory with `data()`
-///   `void require(number)`  throws where the device multiplies no such numbers
+///   `void require(number, sum)`  throws where the device multiplies no such numbers
 ///   `std::string machine()`  what the algorithms are valid for
 template <class Runtime>
 class MatmulPlans {

@@ -181,7 +181,7 @@ struct Products {
   template <class Compute, class In, class Out>
   static MatmulCall call_of(const GemmProblem& p, const In* a, const In* b, Out* c) {
     static_assert(has_gemm<In, Compute, Out>);
-    Runtime::require(number<In>);
+    Runtime::require(number<In>, sum<Compute>);
     MatmulCall call;
     MatmulKey& key = call.key;
     key.batch = p.batch, key.m = p.m, key.n = p.n, key.k = p.k;
