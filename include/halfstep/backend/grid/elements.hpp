@@ -52,14 +52,13 @@ struct ElementKernel {
   HALFSTEP_HOST_DEVICE void run(Block& block, const Ready& ready) const {
     if (skips(ready)) return;
     block.own([&](int thread) {
-      const Index stride = block.blocks() * block.threads() * Width;
-      for (Index i = (block.index() * block.threads() + thread) * Width; i < n; i += stride) {
-        if (i + Width <= n) {
-          visit<Width>(ready, i, std::index_sequence_for<Arguments...>());
-        } else {
-          for (Index j = i; j < n; ++j) visit<1>(ready, j, std::index_sequence_for<Arguments...>());
-        }
-      }
+      const Index first = block.index() * block.threads() + thread;
+      const Index stride = block.blocks() * block.threads(), whole = n / Width;
+      for (Index i = first; i < whole; i += stride)
+        visit<Width>(ready, i * Width, std::index_sequence_for<Arguments...>());
+      // What is left is less than a pack: an element a thread.
+      if (const Index i = whole * Width + first; i < n)
+        visit<1>(ready, i, std::index_sequence_for<Arguments...>());
     });
   }
   HALFSTEP_CALLS_EITHER
