@@ -52,7 +52,7 @@ auto checkpoint(const F& f, const Variable<S, B>&... x) {
   static_cast<void>(autograd::recorded("checkpoint", x...));
   using Result = decltype(f(x...));
   static_assert(is_variable<Result>, "halfstep: what runs in a checkpoint returns one variable");
-  using T = typename Result::Storage;
+  using T = typename StoredIn<Result>::type;
   using autograd::RecomputationScope;
   if (!autograd::recording()) return f(x...);
   autograd::DrawLog draws;

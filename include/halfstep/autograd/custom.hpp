@@ -103,7 +103,7 @@ auto custom(const char* name, const Forward& forward, const BackwardFunction& ba
     return forward(Variable<S, B>(inputs.value())...);
   };
   using Result = decltype(run());
-  using T = typename Result::Storage;
+  using T = typename StoredIn<Result>::type;
   Result result = run();
   if (!wanted) return autograd::unrecorded<B, T>(name, result.value(), inputs...);
   return autograd::record<B, T>(
