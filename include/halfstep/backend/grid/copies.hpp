@@ -82,7 +82,8 @@ struct GatherKernel {
 /// reads all indices; nothing is sorted, and no two blocks add to one number.
 template <class T>
 struct ScatterAddKernel {
-  static constexpr int tile = 256;  ///< indices that a block looks at together
+  static constexpr int tile = 1024;  ///< indices that a block looks at together
+  static constexpr int columns = 4;  ///< that a thread adds up at once
 
   Index n, width, rows;
   const T* values;
@@ -93,35 +94,60 @@ struct ScatterAddKernel {
   HALFSTEP_CALLS_EITHER
   template <class Block>
   HALFSTEP_HOST_DEVICE void operator()(Block& block) const {
-    using N = RowScalar<T>;
+    const Index at_once = block.threads() * columns;
+    for (Index first_column = 0; first_column < width; first_column += at_once)
+      add_columns(block, first_column);
+  }
+
+ private:
+  using N = RowScalar<T>;
+
+  HALFSTEP_CALLS_EITHER
+  template <class Block>
+  HALFSTEP_HOST_DEVICE void add_columns(Block& block, Index first_column) const {
     const Index row = block.index();
-    std::int32_t* const seen = block.template shared<std::int32_t, tile, 0>();
-    for (Index first_column = 0; first_column < width; first_column += block.threads()) {
-      typename Block::template PerThread<N> sum;
-      block.own([&](int thread) {
-        const Index column = first_column + thread;
-        sum[thread] = column < width ? storage_cast<N>(table[row * width + column]) : N(0);
-      });
-      for (Index first = 0; first < n; first += tile) {
-        const Index count = smaller(tile, n - first);
-        block.each([&](int thread) {
-          for (Index i = thread; i < count; i += block.threads()) {
-            seen[i] = index[first + i];
-            if (row == 0) error->refuses(IndexError::scatter_add_rows, seen[i], first + i, rows);
-          }
-        });
-        block.each([&](int thread) {
-          const Index column = first_column + thread;
-          for (Index i = 0; column < width && i < count; ++i)
-            if (seen[i] == row)
-              sum[thread] += storage_cast<N>(values[(first + i) * width + column]);
-        });
+    std::uint8_t* const named = block.template shared<std::uint8_t, tile, 0>();
+    typename Block::template PerThread<N> sums[columns];
+    block.own([&](int thread) {
+      HALFSTEP_UNROLL
+      for (int c = 0; c < columns; ++c) {
+        const Index column = first_column + c * block.threads() + thread;
+        sums[c][thread] = column < width ? storage_cast<N>(table[row * width + column]) : N(0);
       }
+    });
+    for (Index first = 0; first < n; first += tile) {
+      const Index count = smaller(tile, n - first);
+      typename Block::template PerThread<int> found;
       block.own([&](int thread) {
-        const Index column = first_column + thread;
-        if (column < width) table[row * width + column] = storage_cast<T>(sum[thread]);
+        found[thread] = 0;
+        for (Index i = thread; i < count; i += block.threads()) {
+          const std::int32_t name = index[first + i];
+          if (row == 0) error->refuses(IndexError::scatter_add_rows, name, first + i, rows);
+          named[i] = name == row ? 1 : 0;
+          found[thread] += named[i];
+        }
+      });
+      // Most rows of a large table are named by few indices, and most tiles name none of them.
+      if (combine_block<int, 1>(block, found, Sum()) == 0) continue;
+      block.each([&](int thread) {
+        for (Index i = 0; i < count; ++i) {
+          if (named[i] == 0) continue;
+          HALFSTEP_UNROLL
+          for (int c = 0; c < columns; ++c) {
+            const Index column = first_column + c * block.threads() + thread;
+            if (column < width)
+              sums[c][thread] += storage_cast<N>(values[(first + i) * width + column]);
+          }
+        }
       });
     }
+    block.own([&](int thread) {
+      HALFSTEP_UNROLL
+      for (int c = 0; c < columns; ++c) {
+        const Index column = first_column + c * block.threads() + thread;
+        if (column < width) table[row * width + column] = storage_cast<T>(sums[c][thread]);
+      }
+    });
   }
 };
 
