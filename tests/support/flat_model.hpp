@@ -67,16 +67,19 @@ class FlatModel {
       segment.allocate_gradients();
       using T = typename std::remove_reference_t<decltype(segment)>::Storage;
       for (auto& slot : segment.slots()) {
-        std::vector<T> own(static_cast<std::size_t>(slot->shape().size()));
-        for (std::size_t i = 0; i < own.size(); ++i)
-          own[i] = storage_cast<T>(values[i % values.size()] * scale);
-        Backend::upload(std::span<const T>(own), segment.gradients().data() + slot->offset());
+        // Tensors and no vectors: a test counts what a step takes from the heap.
+        Tensor<T> own(slot->shape());
+        std::size_t i = 0;
+        for (T& value : own.span()) value = storage_cast<T>(values[i++ % values.size()] * scale);
+        Backend::upload(std::as_const(own).span(), segment.gradients().data() + slot->offset());
       }
     });
-    GradientState state;
-    state.loss = loss;
-    state.scale = scale;
-    return {store_, on_device<Backend>(std::vector<GradientState>{state})};
+    GradientState now;
+    now.loss = loss;
+    now.scale = scale;
+    TensorOf<GradientState, Backend> state(Shape{1});
+    Backend::upload(std::span<const GradientState>(&now, 1), state.data());
+    return {store_, std::move(state)};
   }
 
   /// The stored values of a parameter.
