@@ -28,7 +28,7 @@ template <class Policy>
 Figures measure_telemetry(const Options& options) {
   using Setup = halfstep::Setup<Policy, Backend>;
   Figures figures;
-  const training::MlpCase c(options.model);
+  const training::MlpCase c(training::StepOptions{.model = options.model});
   const training::MlpCase::Loss loss;
   training::MlpCase::Model<Setup> model(c);
   model.initialise(1);
