@@ -25,6 +25,15 @@ struct OneArena : halfstep::nn::Module<Setup> {
   }
 };
 
+/// As backward leaves it: nothing checked yet, at a loss scale. (A kernel cannot be private.)
+struct BeginBackward {
+  halfstep::GradientState* state;
+  HALFSTEP_HOST_DEVICE void operator()() const {
+    *state = halfstep::GradientState();
+    state->scale = 65536.0;
+  }
+};
+
 /// Such a model, and gradients in its arena as backward leaves them: times a loss scale.
 template <class Setup>
 class AfterBackward {
@@ -43,7 +52,7 @@ class AfterBackward {
   }
   template <class State>
   halfstep::Gradients<State, Setup> gradients() {
-    Backend::once(Begin{state_.data()});
+    Backend::once(BeginBackward{state_.data()});
     return {model_.store(), state_};
   }
   OneArena<Setup>& model() { return model_; }
@@ -51,14 +60,6 @@ class AfterBackward {
   const void* arena() const { return arena_; }
 
  private:
-  struct Begin {
-    halfstep::GradientState* state;
-    HALFSTEP_HOST_DEVICE void operator()() const {
-      *state = halfstep::GradientState();
-      state->scale = 65536.0;
-    }
-  };
-
   OneArena<Setup> model_;
   halfstep::TensorOf<halfstep::GradientState, Backend> state_;
   const void* arena_ = nullptr;

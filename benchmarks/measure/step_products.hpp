@@ -67,7 +67,7 @@ inline double flop(const std::vector<LayerProducts>& layers) {
 
 enum class ConvolutionPass { forward, data, weight };
 
-#if defined(HALFSTEP_ONEDNN)
+#if defined(HALFSTEP_ONEDNN) && !defined(__CUDACC__)
 /// oneDNN, called straight: what StepProducts multiplies with on a CPU.
 template <class T>
 struct OneDnnProducts {

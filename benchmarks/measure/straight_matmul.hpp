@@ -1,6 +1,7 @@
 #pragma once
 
-#if defined(HALFSTEP_ONEDNN)
+// nvcc cannot read oneDNN's C++ header, and a GPU's ceiling is its own library.
+#if defined(HALFSTEP_ONEDNN) && !defined(__CUDACC__)
 #include <oneapi/dnnl/dnnl.h>
 
 #include <array>

@@ -29,7 +29,7 @@ std::function<void()> straight_products([[maybe_unused]] const Case& c) {
   if constexpr (!Setup::Device::host_accessible) {
     return step_products<measure::BackendProducts<Setup>>(c);
   } else {
-#if defined(HALFSTEP_ONEDNN)
+#if defined(HALFSTEP_ONEDNN) && !defined(__CUDACC__)
     if constexpr (std::is_same_v<typename Setup::Activation, halfstep::bfloat16>)
       if (measure::StraightMatmul::has_bfloat16())
         return step_products<measure::OneDnnProducts<halfstep::bfloat16>>(c);
