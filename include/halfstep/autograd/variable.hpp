@@ -57,8 +57,8 @@ inline constexpr bool is_variable = false;
 template <class S, class B>
 inline constexpr bool is_variable<Variable<S, B>> = true;
 
-/// What a variable's numbers are stored as. (CUDA 12 mistakes `typename Result::Storage` for another
-/// dependent type of that name.)
+/// What a variable's numbers are stored as. (CUDA 12 mistakes `typename Result::Storage` for
+/// another dependent type of that name.)
 template <class V>
 struct StoredIn;
 template <class S, class B>

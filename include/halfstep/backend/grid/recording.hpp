@@ -65,7 +65,8 @@ class Recording {
   std::size_t count() const { return count_; }
 
   friend bool operator==(const Recording& a, const Recording& b) {
-    return a.bytes_.size() == b.bytes_.size() &&
+    if (a.bytes_.size() != b.bytes_.size()) return false;
+    return a.bytes_.empty() ||
            std::memcmp(a.bytes_.data(), b.bytes_.data(), a.bytes_.size() * sizeof(Unit)) == 0;
   }
 
