@@ -45,7 +45,7 @@ struct ByOne
 
 /// A race may choose any of them.
 template <std::size_t... Nth>
-void each_is_exact(std::index_sequence<Nth...>) {
+void expect_each_exact(std::index_sequence<Nth...>) {
   const hs::backend::DeterministicScope without_a_race;
   (convolution_checks::integers_are_exact<ByOne<Nth>, float>(), ...);
   (convolution_checks::integers_are_exact<ByOne<Nth>, hs::float16>(), ...);
@@ -54,7 +54,7 @@ void each_is_exact(std::index_sequence<Nth...>) {
 class Cudnn : public hs::test::BackendTest<hs::backend::Cublas, float, hs::float16> {};
 
 TEST_F(Cudnn, IsExactForSmallIntegersByEachAlgorithmThatMayBeChosen) {
-  each_is_exact(std::make_index_sequence<5>());
+  expect_each_exact(std::make_index_sequence<5>());
 }
 
 TEST_F(Cudnn, NamesNoAlgorithmWhoseProductsAreRoundedBeforeTheyAreAdded) {
