@@ -36,7 +36,6 @@ class Recording {
     auto* const noted = ::new (static_cast<void*>(at + sizeof(Head))) Command(command);
     clear_padding(noted);
     if (!payload.empty()) std::memcpy(at + body, payload.data(), payload.size());
-    ++count_;
   }
 
   /// Begins the work of every command, in order.
@@ -58,11 +57,7 @@ class Recording {
     else
       command(stream);
   }
-  void clear() {
-    bytes_.clear();
-    count_ = 0;
-  }
-  std::size_t count() const { return count_; }
+  void clear() { bytes_.clear(); }
 
   friend bool operator==(const Recording& a, const Recording& b) {
     if (a.bytes_.size() != b.bytes_.size()) return false;
@@ -107,7 +102,6 @@ class Recording {
   }
 
   std::vector<Unit> bytes_;
-  std::size_t count_ = 0;
 };
 
 /// A queue's door: commands begin at once, or are noted while the thread records.
